@@ -1,0 +1,1 @@
+//! The S3 cards and the transfer code under them.

@@ -1,0 +1,1 @@
+//! Function cards: text, list, json, date, number and logic.

@@ -1,0 +1,1 @@
+//! The contract between a flowrun engine and a card.

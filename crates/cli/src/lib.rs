@@ -1,0 +1,1 @@
+//! The flowrun command line: arguments, rendering and exit codes.

@@ -1,0 +1,1 @@
+//! Named connections: stores, role assumption and cached sessions.

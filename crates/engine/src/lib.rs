@@ -1,0 +1,1 @@
+//! The flow language and the run: load, check, plan and run a flow.

@@ -1,0 +1,1 @@
+//! IAM policies as data: parse, render and evaluate.

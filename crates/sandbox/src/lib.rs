@@ -1,0 +1,1 @@
+//! An embedded AWS-shaped endpoint: S3 and STS with IAM enforced.
