@@ -1,0 +1,237 @@
+//! Connections as cards see them: a typed reference in the input, and a session for it at run time.
+
+use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{BoxFuture, CardError, Value, value};
+
+/// A kind of connection, such as AWS S3, and the session that a card gets for one of that kind.
+pub trait ConnectionKind: Send + Sync + 'static {
+    /// The kind's name in connection files and schemas, such as `aws_s3`.
+    const NAME: &'static str;
+    /// What a card works with while the connection is open.
+    type Session: Send + Sync + 'static;
+}
+
+/// The kind of a connection reference whose kind is not known to the compiler.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyKind {}
+
+/// A connection that a card shall use: an input field of this type takes a connection of kind `K`.
+///
+/// It is a value of its own type in the flow language: text never becomes one. It names the
+/// connection and carries no credentials.
+pub struct ConnectionRef<K = AnyKind> {
+    name: Arc<ConnectionName>,
+    kind: PhantomData<fn() -> K>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ConnectionName {
+    kind: String,
+    nickname: String,
+}
+
+impl ConnectionRef {
+    /// A reference to the connection of that kind and nickname.
+    pub fn new(kind: impl Into<String>, nickname: impl Into<String>) -> Self {
+        Self {
+            name: Arc::new(ConnectionName {
+                kind: kind.into(),
+                nickname: nickname.into(),
+            }),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> ConnectionRef<K> {
+    /// The name of the connection's kind.
+    pub fn kind(&self) -> &str {
+        &self.name.kind
+    }
+
+    /// The nickname by which the connection store knows it.
+    pub fn nickname(&self) -> &str {
+        &self.name.nickname
+    }
+
+    /// The same reference without its static kind.
+    pub fn untyped(&self) -> ConnectionRef {
+        ConnectionRef {
+            name: Arc::clone(&self.name),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> Clone for ConnectionRef<K> {
+    fn clone(&self) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> PartialEq for ConnectionRef<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<K> Eq for ConnectionRef<K> {}
+
+impl<K> fmt::Debug for ConnectionRef<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectionRef({}:{})", self.kind(), self.nickname())
+    }
+}
+
+impl<K> Serialize for ConnectionRef<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Value::Connection(self.untyped()).serialize(serializer)
+    }
+}
+
+impl<'de, K: ConnectionKind> Deserialize<'de> for ConnectionRef<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match value::deserialize_native(deserializer)? {
+            Value::Connection(reference) if reference.kind() == K::NAME => Ok(Self {
+                name: reference.name,
+                kind: PhantomData,
+            }),
+            Value::Connection(reference) => Err(serde::de::Error::custom(format_args!(
+                "connection `{}` is of kind `{}`, and this needs `{}`",
+                reference.nickname(),
+                reference.kind(),
+                K::NAME
+            ))),
+            other => Err(serde::de::Error::custom(format_args!(
+                "expected a connection of kind `{}`, found {}",
+                K::NAME,
+                other.type_name()
+            ))),
+        }
+    }
+}
+
+impl<K: ConnectionKind> JsonSchema for ConnectionRef<K> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("connection_{}", K::NAME).into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-flowrun-type": "connection", "x-flowrun-kind": K::NAME })
+    }
+}
+
+/// Who asks for a session: named in the session so that the customer's audit trail shows the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunIdentity {
+    /// The run's id.
+    pub run_id: String,
+    /// The flow's id.
+    pub flow: String,
+}
+
+/// What a session may do, as asked for by the card: all that the connection grants, or less.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Scope {
+    policy: Option<Arc<str>>,
+}
+
+impl Scope {
+    /// All that the connection grants.
+    pub fn whole() -> Self {
+        Self::default()
+    }
+
+    /// No more than this IAM policy document grants (an inline session policy).
+    pub fn policy(document: impl Into<Arc<str>>) -> Self {
+        Self {
+            policy: Some(document.into()),
+        }
+    }
+
+    /// The policy document that narrows the session, if any.
+    pub fn session_policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+}
+
+/// A request for a session.
+#[derive(Clone, Debug)]
+pub struct SessionRequest {
+    /// The connection.
+    pub connection: ConnectionRef,
+    /// What the session may do.
+    pub scope: Scope,
+    /// The run that asks.
+    pub run: RunIdentity,
+}
+
+/// What can be said of a connection without opening it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The name of its kind.
+    pub kind: String,
+}
+
+/// Where an engine finds connections and their sessions. Sessions are cached by the implementor,
+/// per connection, scope and run.
+pub trait Connections: Send + Sync + 'static {
+    /// What is known of a connection; `None` where there is none of that nickname. Does no I/O
+    /// beyond what was read when the store was opened, so that checking a flow stays pure.
+    fn info(&self, nickname: &str) -> Option<ConnectionInfo>;
+
+    /// All nicknames, for suggestions.
+    fn nicknames(&self) -> Vec<String>;
+
+    /// Opens a session or returns the cached one; the result is the [`ConnectionKind::Session`] of
+    /// the connection's kind.
+    ///
+    /// # Errors
+    /// A [`CardError`] of kind `connection` or `permission_denied` that tells what to check.
+    fn session(
+        &self,
+        request: SessionRequest,
+    ) -> BoxFuture<'_, Result<Arc<dyn Any + Send + Sync>, CardError>>;
+
+    /// Forgets the sessions of a run that ended.
+    fn release(&self, run_id: &str) {
+        let _ = run_id;
+    }
+}
+
+/// A store without connections, for flows of pure cards.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoConnections;
+
+impl Connections for NoConnections {
+    fn info(&self, _: &str) -> Option<ConnectionInfo> {
+        None
+    }
+
+    fn nicknames(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn session(
+        &self,
+        request: SessionRequest,
+    ) -> BoxFuture<'_, Result<Arc<dyn Any + Send + Sync>, CardError>> {
+        Box::pin(async move {
+            Err(CardError::new(
+                crate::ErrorKind::Connection,
+                format!("there is no connection `{}`", request.connection.nickname()),
+            ))
+        })
+    }
+}
