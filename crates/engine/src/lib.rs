@@ -1,1 +1,3 @@
 //! The flow language and the run: load, check, plan and run a flow.
+
+pub mod machine;
