@@ -1,1 +1,44 @@
 //! IAM policies as data: parse, render and evaluate.
+//!
+//! The crate is pure, and it fails closed: what it does not know of a policy (a key, a condition
+//! operator, a policy variable) is an error when the policy is parsed, never something skipped.
+//!
+//! ```
+//! use flowrun_iam::{Conditions, Decision, Policy, Request, evaluate};
+//!
+//! let policy = Policy::parse(
+//!     r#"{
+//!         "Version": "2012-10-17",
+//!         "Statement": {
+//!             "Effect": "Allow",
+//!             "Action": "s3:Get*",
+//!             "Resource": "arn:aws:s3:::reports/daily/*"
+//!         }
+//!     }"#,
+//! )?;
+//! let request = Request {
+//!     action: "s3:GetObject",
+//!     resource: "arn:aws:s3:::reports/daily/a.csv",
+//!     conditions: &Conditions::default(),
+//! };
+//! assert_eq!(evaluate([&policy], &request), Decision::Allow);
+//! # Ok::<(), flowrun_iam::PolicyError>(())
+//! ```
+
+mod condition;
+mod error;
+mod evaluate;
+mod json;
+mod parse;
+mod pattern;
+mod permissions;
+mod policy;
+mod principal;
+
+pub use condition::{Condition, Conditions, Operand, Operator};
+pub use error::PolicyError;
+pub use evaluate::{Decision, Request, evaluate};
+pub use parse::{MAX_DOCUMENT_BYTES, MAX_LIST, MAX_STATEMENTS};
+pub use pattern::{ArnPattern, Pattern};
+pub use policy::{Actions, Effect, Policy, Resources, Statement, TrustPolicy};
+pub use principal::{Caller, Principal};
