@@ -1,1 +1,44 @@
-//! Named connections: stores, role assumption and cached sessions.
+//! Named connections: `connections.yaml`, role assumption with External IDs, and cached sessions.
+//!
+//! A flow names connections by nickname; a `connections.yaml` says what they are:
+//!
+//! ```yaml
+//! customer-vault:
+//!   type: aws_s3
+//!   description: where the backups go
+//!   role_arn: arn:aws:iam::111122223333:role/backup   # without one, the base credentials are used
+//!   external_id: 4f1c0a52                             # what the role's owner asks for
+//!   region: eu-central-1                              # else that of the base
+//!   base: { profile: backup-service }                 # default (AWS's chain), environment, sandbox
+//! local:
+//!   type: aws_s3
+//!   endpoint: http://127.0.0.1:9000                   # another server that speaks S3
+//!   region: us-east-1
+//!   base: environment
+//! ```
+//!
+//! `endpoint: sandbox` with `base: sandbox` is the embedded sandbox; one needs the other, so that
+//! AWS credentials never go there and its own never leave it.
+//!
+//! [`ConnectionStore`] reads these files and gives cards their sessions.
+
+mod base;
+mod credentials;
+mod definition;
+mod error;
+mod file;
+mod flight;
+mod sandbox;
+mod session;
+mod session_name;
+mod store;
+mod sts;
+#[cfg(test)]
+mod testing;
+
+pub use definition::{Base, Connection, Endpoint, RoleArn};
+pub use error::StoreError;
+pub use file::{FILE_NAME, MAX_FILE_BYTES};
+pub use sandbox::{SandboxEndpoint, SandboxPort};
+pub use session::{AwsS3, AwsSession, AwsSessionParts};
+pub use store::{ConnectionStore, TestReport};

@@ -1,0 +1,50 @@
+//! Why a connection file cannot be used.
+
+use std::path::PathBuf;
+
+/// A connection file that cannot be used. The message names the file, and the line and column
+/// where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file is there and cannot be read.
+    #[error("{}: the file cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is not a regular file, such as a folder.
+    #[error("{}: this is not a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file is longer than [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES).
+    #[error("{}: the file has more than {limit} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// How long it may be.
+        limit: u64,
+    },
+    /// The file is not text in UTF-8.
+    #[error("{}: the file is not UTF-8 text", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file does not say what a connection file says.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The column in characters, counted from 1.
+        column: usize,
+        /// What is wrong, with the nickname and the key.
+        message: String,
+    },
+}

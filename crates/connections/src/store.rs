@@ -1,0 +1,312 @@
+//! The connections that a flow sees, and the sessions that its runs hold.
+
+use std::{
+    any::Any,
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_smithy_async::time::SharedTimeSource;
+use aws_types::SdkConfig;
+use flowrun_card::{
+    BoxFuture, CardError, ConnectionInfo, ConnectionKind, Connections, ErrorKind, SessionRequest,
+};
+use flowrun_iam::Policy;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use crate::{
+    AwsS3, AwsSession, AwsSessionParts, Connection, SandboxPort, StoreError,
+    base::Bases,
+    credentials::{Renewing, Source},
+    file::{self, FILE_NAME},
+    flight::Flight,
+    session_name::session_name,
+    sts::{Role, Sts},
+};
+
+/// The most sessions that a store keeps; beyond that the oldest is forgotten and, when it is asked
+/// for again, opened again.
+const MAX_SESSIONS: usize = 1_000;
+/// The longest session policy that STS takes, in characters.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+const MAX_SESSION_POLICY: usize = 2_048;
+
+/// The connections of a flow's folder and of the user, and their sessions.
+///
+/// A session belongs to a connection, a scope and a run, and is opened by one caller for all that
+/// ask for it meanwhile. It lasts an hour and renews itself five minutes before its end. A failure
+/// to open is told to all who waited and is not kept.
+///
+/// Of a connection with a role, the scope's policy narrows the session. One without a role uses
+/// the base credentials as they are; no policy can narrow those, so a scope with a policy is an
+/// error there.
+pub struct ConnectionStore {
+    connections: IndexMap<String, Arc<Connection>>,
+    bases: Bases,
+    sessions: Mutex<IndexMap<SessionKey, Arc<Flight<Arc<AwsSession>>>>>,
+    time: SharedTimeSource,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct SessionKey {
+    run_id: String,
+    nickname: String,
+    policy: Option<Arc<str>>,
+}
+
+/// What a connection turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestReport {
+    /// The ARN that S3 will see.
+    pub identity: String,
+    /// The account that it belongs to.
+    pub account: String,
+    /// The region.
+    pub region: Option<String>,
+    /// The endpoint that takes the place of AWS's own.
+    pub endpoint: Option<String>,
+    /// When the session would end if nothing renewed it; `None` for credentials without end.
+    pub expires: Option<Timestamp>,
+}
+
+impl ConnectionStore {
+    /// Reads the connections that flows in a folder see: those of the `connections.yaml` there or
+    /// in the nearest folder above, then those of the one in the user's configuration folder. A
+    /// nickname in the first hides the same one in the second. Without either file the store is
+    /// empty.
+    ///
+    /// The environment is not looked at: the caller says where the user's folder is, usually
+    /// `~/.config/flowrun`. `sandbox` serves connections with `endpoint: sandbox`; it is started
+    /// when the first of them is opened.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or says something that is not known for certain, with line and
+    /// column.
+    pub fn open(
+        flow_folder: &Path,
+        user_folder: Option<&Path>,
+        sandbox: Option<Arc<dyn SandboxPort>>,
+    ) -> Result<Self, StoreError> {
+        Self::open_at(
+            flow_folder,
+            user_folder,
+            sandbox,
+            SharedTimeSource::default(),
+        )
+    }
+
+    pub(crate) fn open_at(
+        flow_folder: &Path,
+        user_folder: Option<&Path>,
+        sandbox: Option<Arc<dyn SandboxPort>>,
+        time: SharedTimeSource,
+    ) -> Result<Self, StoreError> {
+        let mut connections = IndexMap::new();
+        let near = file::find_above(flow_folder)?;
+        let user = match user_folder {
+            Some(folder) => file::find_in(folder)?,
+            None => None,
+        };
+        for path in near.into_iter().chain(user) {
+            for connection in file::read(&path)? {
+                connections
+                    .entry(connection.nickname.clone())
+                    .or_insert_with(|| Arc::new(connection));
+            }
+        }
+        Ok(Self {
+            connections,
+            bases: Bases::new(sandbox, time.clone()),
+            sessions: Mutex::default(),
+            time,
+        })
+    }
+
+    /// The connections, those near the flow first, each with the file that defines it.
+    pub fn list(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values().map(Arc::as_ref)
+    }
+
+    /// Opens a connection anew and asks who one is under it.
+    ///
+    /// # Errors
+    /// As [`Connections::session`].
+    pub async fn test(&self, nickname: &str) -> Result<TestReport, CardError> {
+        let connection = self.find(nickname)?;
+        let (config, credentials) = self
+            .credentials(connection, None, "flowrun-test".to_owned())
+            .await?;
+        let expires = credentials.get().await?.expiry();
+        let identity = Sts::new(&config, connection).identity().await?;
+        Ok(TestReport {
+            identity: identity.arn.unwrap_or_default(),
+            account: identity.account.unwrap_or_default(),
+            region: config.region().map(ToString::to_string),
+            endpoint: config.endpoint_url().map(str::to_owned),
+            expires: expires.and_then(|expires| Timestamp::try_from(expires).ok()),
+        })
+    }
+
+    fn find(&self, nickname: &str) -> Result<&Arc<Connection>, CardError> {
+        self.connections.get(nickname).ok_or_else(|| {
+            CardError::new(
+                ErrorKind::Connection,
+                format!("there is no connection `{nickname}`"),
+            )
+            .help(format!("describe it in a `{FILE_NAME}` beside the flow"))
+        })
+    }
+
+    /// The flight of a session: the one that is there, or a new one.
+    fn flight(&self, key: SessionKey) -> Arc<Flight<Arc<AwsSession>>> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() >= MAX_SESSIONS && !sessions.contains_key(&key) {
+            sessions.shift_remove_index(0);
+        }
+        Arc::clone(sessions.entry(key).or_default())
+    }
+
+    async fn open_session(
+        &self,
+        connection: &Connection,
+        policy: Option<&str>,
+        session_name: String,
+    ) -> Result<Arc<AwsSession>, CardError> {
+        let policy = policy
+            .map(|policy| session_policy(policy, connection))
+            .transpose()?;
+        let (config, credentials) = self.credentials(connection, policy, session_name).await?;
+        // What is wrong shows here, not in the first request of a card.
+        credentials.get().await?;
+        Ok(Arc::new(AwsSession::new(AwsSessionParts {
+            nickname: connection.nickname.clone(),
+            endpoint: config.endpoint_url().map(str::to_owned),
+            config,
+            role_arn: connection.role_arn.as_ref().map(ToString::to_string),
+        })))
+    }
+
+    /// The credentials of a connection, and the configuration that has them. They are not asked
+    /// for yet.
+    async fn credentials(
+        &self,
+        connection: &Connection,
+        policy: Option<String>,
+        session_name: String,
+    ) -> Result<(SdkConfig, Arc<Renewing>), CardError> {
+        let base = self
+            .bases
+            .get(connection)
+            .await
+            .map_err(|failure| failure.context("connection", connection.nickname.as_str()))?;
+        let Some(role_arn) = connection.role_arn.clone() else {
+            return Ok((base.config, base.credentials));
+        };
+        let role = Role {
+            sts: Sts::new(&base.config, connection),
+            role_arn,
+            external_id: connection.external_id.clone(),
+            session_name,
+            policy,
+        };
+        let credentials = Renewing::new(Source::Role(role), self.time.clone());
+        let config = base
+            .config
+            .into_builder()
+            .credentials_provider(credentials.provider())
+            .build();
+        Ok((config, credentials))
+    }
+}
+
+/// The session policy as STS takes it.
+fn session_policy(document: &str, connection: &Connection) -> Result<String, CardError> {
+    let refused = |message: String| {
+        CardError::new(ErrorKind::Connection, message)
+            .context("connection", connection.nickname.as_str())
+    };
+    if connection.role_arn.is_none() {
+        return Err(refused(
+            "a session policy needs a role, and the connection has none".to_owned(),
+        )
+        .help("add `role_arn:` to the connection"));
+    }
+    let policy = Policy::parse(document)
+        .map_err(|error| refused(format!("the session policy cannot be used: {error}")))?
+        .to_string();
+    // Shortest form and ASCII, so bytes are characters.
+    if policy.len() > MAX_SESSION_POLICY {
+        return Err(refused(format!(
+            "the session policy has {} characters, and STS takes at most {MAX_SESSION_POLICY}",
+            policy.len()
+        )));
+    }
+    Ok(policy)
+}
+
+impl Connections for ConnectionStore {
+    fn info(&self, nickname: &str) -> Option<ConnectionInfo> {
+        self.connections.get(nickname).map(|_| ConnectionInfo {
+            kind: AwsS3::NAME.to_owned(),
+        })
+    }
+
+    fn nicknames(&self) -> Vec<String> {
+        self.connections.keys().cloned().collect()
+    }
+
+    fn session(
+        &self,
+        request: SessionRequest,
+    ) -> BoxFuture<'_, Result<Arc<dyn Any + Send + Sync>, CardError>> {
+        Box::pin(async move {
+            let nickname = request.connection.nickname();
+            let connection = self.find(nickname)?;
+            if request.connection.kind() != AwsS3::NAME {
+                return Err(CardError::new(
+                    ErrorKind::Connection,
+                    format!(
+                        "the connection `{nickname}` is of kind `{}`, and `{}` is asked for",
+                        AwsS3::NAME,
+                        request.connection.kind()
+                    ),
+                ));
+            }
+            let flight = self.flight(SessionKey {
+                run_id: request.run.run_id.clone(),
+                nickname: nickname.to_owned(),
+                policy: request.scope.session_policy().map(Arc::from),
+            });
+            let open = self.open_session(
+                connection,
+                request.scope.session_policy(),
+                session_name(&request.run),
+            );
+            let session = flight.get(|_| true, Box::pin(open)).await?;
+            Ok(session as Arc<dyn Any + Send + Sync>)
+        })
+    }
+
+    fn release(&self, run_id: &str) {
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|key, _| key.run_id != run_id);
+    }
+}
+
+/// Shows nicknames only.
+impl fmt::Debug for ConnectionStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionStore")
+            .field("connections", &self.nicknames())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod environment_tests;
+#[cfg(test)]
+mod tests;

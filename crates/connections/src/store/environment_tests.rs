@@ -1,0 +1,199 @@
+//! What bases take from the environment, and what they do not. Each test runs itself again in a
+//! process of its own, because the environment belongs to the whole process.
+
+use std::{path::PathBuf, process::Command};
+
+use flowrun_card::{ConnectionRef, RunIdentity, Scope};
+
+use super::*;
+use crate::testing::{FakeSandbox, FakeSts, assumed};
+
+/// Set in the process of its own: the folder of the test's files.
+const FOLDER: &str = "FLOWRUN_TEST_FOLDER";
+
+const CREDENTIALS_FILE: &str = "\
+[default]
+aws_access_key_id = AKIADEFAULTPROFILE
+aws_secret_access_key = canary
+[work]
+aws_access_key_id = AKIAWORK
+aws_secret_access_key = canary
+";
+const CONFIG_FILE: &str = "\
+[default]
+region = eu-west-1
+[profile work]
+region = eu-west-3
+";
+
+/// Runs the test in a process with only these variables, and AWS's files of that folder. In
+/// there, gives the folder; out here, `None` once the test has passed in there. A decoy stands
+/// where variables point requests to; it must get none.
+fn in_own_process(test: &str, variables: &[(&str, &str)]) -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return Some(PathBuf::from(folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let decoy = FakeSts::start(|_| assumed("ASIADECOY", "2100-01-01T00:00:00Z"));
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([&format!("store::environment_tests::{test}"), "--exact"])
+        .env_clear()
+        .env(FOLDER, folder.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", path("config", CONFIG_FILE))
+        .env(
+            "AWS_SHARED_CREDENTIALS_FILE",
+            path("credentials", CREDENTIALS_FILE),
+        )
+        .envs(
+            variables
+                .iter()
+                .map(|(name, value)| (name, value.replace("DECOY", &decoy.url))),
+        )
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
+    assert_eq!(decoy.count(), 0);
+    None
+}
+
+/// Opens a connection with a role under the rest of its definition, and gives the access key that
+/// assumed the role and the region, or the failure.
+fn assume(folder: &Path, rest: &str) -> Result<String, String> {
+    let sts = FakeSts::start(|_| assumed("ASIA1", "2100-01-01T00:00:00Z"));
+    let rest = rest.replace("HERE", &sts.url);
+    let file =
+        format!("a: {{ type: aws_s3, role_arn: 'arn:aws:iam::111122223333:role/x', {rest} }}");
+    std::fs::write(folder.join(FILE_NAME), file).unwrap();
+    let sandbox = FakeSandbox::at(sts.url.clone());
+    let store = ConnectionStore::open(folder, None, Some(sandbox)).unwrap();
+    let request = SessionRequest {
+        connection: ConnectionRef::new("aws_s3", "a"),
+        scope: Scope::whole(),
+        run: RunIdentity {
+            run_id: "1".to_owned(),
+            flow: "f".to_owned(),
+        },
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    match runtime.block_on(store.session(request)) {
+        Ok(_) => {
+            let authorization = &sts.asked("AssumeRole")[0]["authorization"];
+            // AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, ...
+            let mut parts = authorization.split(['=', '/']).skip(1);
+            let (key, region) = (parts.next().unwrap(), parts.nth(1).unwrap());
+            Ok(format!("{key} in {region}"))
+        }
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
+const KEYS: [(&str, &str); 2] = [
+    ("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT"),
+    ("AWS_SECRET_ACCESS_KEY", "canary"),
+];
+const ENDPOINTS: [(&str, &str); 3] = [
+    ("AWS_ENDPOINT_URL", "DECOY"),
+    ("AWS_ENDPOINT_URL_STS", "DECOY"),
+    ("AWS_ENDPOINT_URL_S3", "DECOY"),
+];
+
+#[test]
+fn each_base_takes_its_own_credentials_and_region() {
+    let variables = [&KEYS[..], &ENDPOINTS].concat();
+    let test = "each_base_takes_its_own_credentials_and_region";
+    let Some(folder) = in_own_process(test, &variables) else {
+        return;
+    };
+    for (rest, expect) in [
+        (
+            "endpoint: 'HERE', base: { profile: work }",
+            "AKIAWORK in eu-west-3",
+        ),
+        (
+            "endpoint: 'HERE', base: { profile: work }, region: us-east-2",
+            "AKIAWORK in us-east-2",
+        ),
+        (
+            "endpoint: 'HERE', base: environment, region: us-east-2",
+            "AKIAENVIRONMENT in us-east-2",
+        ),
+        (
+            "endpoint: 'HERE', base: default",
+            "AKIAENVIRONMENT in eu-west-1",
+        ),
+        ("endpoint: 'HERE'", "AKIAENVIRONMENT in eu-west-1"),
+        (
+            "endpoint: sandbox, base: sandbox",
+            "AKIASANDBOX in us-east-1",
+        ),
+    ] {
+        assert_eq!(assume(&folder, rest).as_deref(), Ok(expect), "{rest}");
+    }
+}
+
+#[test]
+fn the_default_chain_ends_at_the_profile_and_the_others_do_not_go_there() {
+    let test = "the_default_chain_ends_at_the_profile_and_the_others_do_not_go_there";
+    let Some(folder) = in_own_process(test, &ENDPOINTS) else {
+        return;
+    };
+    for (rest, expect) in [
+        ("endpoint: 'HERE'", Ok("AKIADEFAULTPROFILE in eu-west-1")),
+        (
+            "endpoint: 'HERE', base: environment",
+            Err("the base `environment` has no region (connection: a)"),
+        ),
+        (
+            "endpoint: 'HERE', base: environment, region: us-east-2",
+            Err(
+                "the base `environment` gives no AWS credentials: environment variable not set (connection: a, role_arn: \
+                 arn:aws:iam::111122223333:role/x)",
+            ),
+        ),
+        (
+            "endpoint: 'HERE', base: { profile: none }, region: us-east-2",
+            Err(
+                "the base `{ profile: none }` gives no AWS credentials: profile `none` was not \
+                 defined: could not find source profile none referenced from the root profile \
+                 (connection: a, role_arn: arn:aws:iam::111122223333:role/x)",
+            ),
+        ),
+    ] {
+        let found = assume(&folder, rest);
+        assert_eq!(found.as_deref().map_err(String::as_str), expect, "{rest}");
+    }
+}
+
+#[test]
+fn the_sandbox_goes_through_no_proxy() {
+    let variables = [
+        &KEYS[..],
+        &ENDPOINTS,
+        &[
+            ("HTTP_PROXY", "DECOY"),
+            ("http_proxy", "DECOY"),
+            ("ALL_PROXY", "DECOY"),
+        ],
+    ]
+    .concat();
+    let Some(folder) = in_own_process("the_sandbox_goes_through_no_proxy", &variables) else {
+        return;
+    };
+    assert_eq!(
+        assume(&folder, "endpoint: sandbox, base: sandbox").as_deref(),
+        Ok("AKIASANDBOX in us-east-1")
+    );
+}

@@ -1,0 +1,330 @@
+//! What is asked of AWS STS: to assume a role, and who one is.
+
+use std::{error::Error, time::Duration};
+
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_sdk_sts::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{assume_role::AssumeRoleError, get_caller_identity::GetCallerIdentityOutput},
+};
+use aws_types::{SdkConfig, request_id::RequestId};
+use flowrun_card::{CardError, ErrorKind};
+
+use crate::{
+    Base, Connection, RoleArn,
+    base::{chain, sign_in},
+};
+
+/// The longest that a call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that finding out who asks may take, once the answer is only for a message.
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session lasts, in seconds; a role that assumes a role cannot get more.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+const SESSION_SECONDS: i32 = 3600;
+/// The longest answer that is repeated in a message, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// STS under the credentials of a configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Sts {
+    client: Client,
+    nickname: String,
+    base: Base,
+    /// Where it is, for messages.
+    place: String,
+}
+
+/// A role and how it is assumed.
+#[derive(Debug)]
+pub(crate) struct Role {
+    pub(crate) sts: Sts,
+    pub(crate) role_arn: RoleArn,
+    pub(crate) external_id: Option<String>,
+    pub(crate) session_name: String,
+    pub(crate) policy: Option<String>,
+}
+
+impl Sts {
+    pub(crate) fn new(config: &SdkConfig, connection: &Connection) -> Self {
+        let timeouts = config.timeout_config().map(TimeoutConfig::to_builder);
+        let timeouts = timeouts
+            .unwrap_or_default()
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let place = match (config.endpoint_url(), config.region()) {
+            (Some(url), _) => format!("STS at {url}"),
+            (None, Some(region)) => format!("STS in {region}"),
+            (None, None) => "STS".to_owned(),
+        };
+        let config = aws_sdk_sts::config::Builder::from(config)
+            .timeout_config(timeouts)
+            .build();
+        Self {
+            client: Client::from_conf(config),
+            nickname: connection.nickname.clone(),
+            base: connection.base.clone(),
+            place,
+        }
+    }
+
+    /// Who the credentials belong to.
+    pub(crate) async fn identity(&self) -> Result<GetCallerIdentityOutput, CardError> {
+        Box::pin(self.client.get_caller_identity().send())
+            .await
+            .map_err(|error| self.failure(&error, "GetCallerIdentity"))
+    }
+
+    /// The ARN of who asks, where that can be found out.
+    async fn identity_arn(&self) -> Option<String> {
+        let identity = tokio::time::timeout(IDENTITY_TIMEOUT, self.identity());
+        identity.await.ok()?.ok()?.arn
+    }
+
+    /// What a failed call means, whichever call it was.
+    fn failure<E>(&self, error: &SdkError<E>, call: &str) -> CardError
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let failed = |message: String| {
+            CardError::new(ErrorKind::Connection, message)
+                .context("connection", self.nickname.as_str())
+        };
+        if let Some(own) = own_failure(error) {
+            return own.clone().context("connection", self.nickname.as_str());
+        }
+        let response = match error {
+            SdkError::ServiceError(service) => service.raw(),
+            SdkError::ResponseError(response) => {
+                let status = response.raw().status().as_u16();
+                return failed(format!(
+                    "{} gives no answer that STS gives to {call} (HTTP {status})",
+                    self.place
+                ))
+                .transient(None);
+            }
+            SdkError::ConstructionFailure(_) => {
+                return failed(format!(
+                    "{call} cannot be sent to {}: {}",
+                    self.place,
+                    chain(error)
+                ));
+            }
+            _ => {
+                return failed(format!(
+                    "{} cannot be reached: {}",
+                    self.place,
+                    chain(error)
+                ))
+                .help("check the network, the region and the endpoint")
+                .transient(None);
+            }
+        };
+        let code = error.code().unwrap_or_default();
+        let failure = match code {
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => failed(format!(
+                "the AWS credentials of the base `{}` have expired",
+                self.base
+            ))
+            .help(sign_in(&self.base)),
+            "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "SignatureDoesNotMatch"
+            | "InvalidAccessKeyId"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken" => failed(format!(
+                "{} does not accept the AWS credentials of the base `{}`",
+                self.place, self.base
+            ))
+            .help(format!(
+                "{}; check the clock of this machine, too",
+                sign_in(&self.base)
+            )),
+            "Throttling"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException" => {
+                let after = response
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|seconds| seconds.parse().ok())
+                    .map(Duration::from_secs);
+                failed(format!("{} asks for fewer requests", self.place)).transient(after)
+            }
+            _ => {
+                let status = response.status().as_u16();
+                let what = if code.is_empty() {
+                    "gives no answer that STS gives to"
+                } else {
+                    "refuses"
+                };
+                let failure = failed(format!("{} {what} {call} (HTTP {status})", self.place));
+                if status >= 500 {
+                    failure.transient(None)
+                } else {
+                    failure
+                }
+            }
+        };
+        with_request(failure, error)
+    }
+}
+
+impl Role {
+    /// Temporary credentials of the role.
+    pub(crate) async fn assume(&self) -> Result<Credentials, CardError> {
+        let call = self
+            .sts
+            .client
+            .assume_role()
+            .role_arn(self.role_arn.as_str())
+            .role_session_name(&self.session_name)
+            .duration_seconds(SESSION_SECONDS)
+            .set_external_id(self.external_id.clone())
+            .set_policy(self.policy.clone());
+        let answer = match Box::pin(call.send()).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.failure(&error).await),
+        };
+        let incomplete = || {
+            CardError::new(
+                ErrorKind::Connection,
+                format!("{} answers AssumeRole without credentials", self.sts.place),
+            )
+            .context("connection", self.sts.nickname.as_str())
+        };
+        let credentials = answer.credentials.ok_or_else(incomplete)?;
+        let expiry = credentials
+            .expiration
+            .try_into()
+            .map_err(|_| incomplete())?;
+        tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
+        Ok(Credentials::new(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            Some(credentials.session_token),
+            Some(expiry),
+            "flowrun",
+        ))
+    }
+
+    async fn failure(&self, error: &SdkError<AssumeRoleError>) -> CardError {
+        let role = &self.role_arn;
+        let failed = |kind, message: String| {
+            let failure = CardError::new(kind, message)
+                .context("connection", self.sts.nickname.as_str())
+                .context("role_arn", role.as_str());
+            with_request(failure, error)
+        };
+        let code = match error {
+            SdkError::ServiceError(_) => error.code().unwrap_or_default(),
+            _ => "",
+        };
+        match code {
+            "AccessDenied" | "AccessDeniedException" => {
+                let identity = self.sts.identity_arn().await;
+                let who = identity.as_deref().unwrap_or("this identity");
+                let external_id = if self.external_id.is_some() {
+                    "its `sts:ExternalId` equals the connection's `external_id`, which was sent"
+                } else {
+                    "it asks for no `sts:ExternalId`, because the connection has no \
+                     `external_id` to send"
+                };
+                let failure = failed(
+                    ErrorKind::PermissionDenied,
+                    // AWS says here whether a policy denies it, and which sort of policy.
+                    format!("the role may not be assumed by {who}{}", self.reason(error)),
+                )
+                .help(format!(
+                    "check that the role exists, that its trust policy names {who} or its \
+                     account, that {external_id}, and that the policies of {who} allow \
+                     `sts:AssumeRole` on the role"
+                ));
+                match identity {
+                    Some(identity) => failure.context("identity", identity),
+                    None => failure,
+                }
+            }
+            "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" => failed(
+                ErrorKind::Connection,
+                format!(
+                    "the session policy is too large for STS{}",
+                    self.reason(error)
+                ),
+            )
+            .help("use fewer or shorter keys in one card, or split the card"),
+            "MalformedPolicyDocument" | "MalformedPolicyDocumentException" => failed(
+                ErrorKind::Connection,
+                format!("STS cannot read the session policy{}", self.reason(error)),
+            ),
+            "RegionDisabledException" => failed(
+                ErrorKind::Connection,
+                format!(
+                    "{} is switched off for the account of the base credentials",
+                    self.sts.place
+                ),
+            )
+            .help("choose another `region:`, or activate STS there in the account's settings"),
+            "ValidationError" | "ValidationException" => failed(
+                ErrorKind::Connection,
+                format!(
+                    "{} does not accept AssumeRole{}",
+                    self.sts.place,
+                    self.reason(error)
+                ),
+            )
+            .help(format!(
+                "check the role's MaxSessionDuration, which must be at least {SESSION_SECONDS} \
+                 seconds"
+            )),
+            _ => self
+                .sts
+                .failure(error, "AssumeRole")
+                .context("role_arn", role.as_str()),
+        }
+    }
+
+    /// What STS says, after a colon. Only for codes whose message holds no credential; the External
+    /// ID is taken out.
+    fn reason(&self, error: &SdkError<AssumeRoleError>) -> String {
+        let Some(message) = error.message().filter(|message| !message.is_empty()) else {
+            return String::new();
+        };
+        let message = match &self.external_id {
+            Some(id) => message.replace(id.as_str(), "(external id)"),
+            None => message.to_owned(),
+        };
+        let message: String = message.chars().take(LONGEST_REASON).collect();
+        format!(": {}", message.trim_end_matches('.'))
+    }
+}
+
+/// The code and the request id, where the service answered.
+fn with_request<E>(failure: CardError, error: &SdkError<E>) -> CardError
+where
+    E: ProvideErrorMetadata,
+    SdkError<E>: RequestId,
+{
+    let failure = match error.code() {
+        Some(code) => failure.code(code),
+        None => failure,
+    };
+    match error.request_id() {
+        Some(id) => failure.context("request_id", id),
+        None => failure,
+    }
+}
+
+/// The failure of the base credentials, where that is why a call was never sent.
+fn own_failure<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CardError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(own) = error.downcast_ref::<CardError>() {
+            return Some(own);
+        }
+        next = error.source();
+    }
+    None
+}
