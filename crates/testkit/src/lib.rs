@@ -1,1 +1,5 @@
 //! Test support: servers and builders. Development only.
+
+mod sandbox;
+
+pub use sandbox::TestSandbox;

@@ -1,0 +1,272 @@
+//! Who may do what: signatures are checked against the directory's secrets, session tokens are
+//! bound to their keys, and every S3 operation is held against the caller's policies.
+
+mod signature;
+mod table;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use flowrun_iam::{Conditions, Request};
+use jiff::Timestamp;
+use s3s::{
+    S3Error, S3ErrorCode, S3Request, S3Result,
+    access::{S3Access, S3AccessContext},
+    auth::{S3Auth, SecretKey},
+    dto::DeleteObjectsInput,
+    path::S3Path,
+    s3_error,
+};
+
+pub(crate) use signature::{check_scope, presented_token};
+use table::{Facts, Fault, Need};
+
+use crate::{
+    caller::Caller,
+    enforce::{self, Denial, TokenFault},
+    form::Form,
+    identity::{Directory, Identity},
+    store::Store,
+};
+
+/// Gives `s3s` the secrets that signatures are checked against.
+pub(crate) struct Authentication {
+    pub(crate) directory: Arc<Directory>,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Authentication {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        match self.directory.secret(access_key) {
+            Some(secret) => Ok(SecretKey::from(secret.expose())),
+            None => Err(token_error(TokenFault::UnknownKey)),
+        }
+    }
+}
+
+/// Lets an S3 operation go on, or not.
+pub(crate) struct Authorization {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) store: Store,
+    pub(crate) region: String,
+}
+
+/// What is known of a request; left behind for the check of its body.
+#[derive(Clone)]
+struct Checked {
+    identity: Identity,
+    conditions: Conditions,
+    /// The owners of the buckets of the request, none for a bucket that does not exist: each is
+    /// looked up once.
+    owners: HashMap<String, Option<String>>,
+}
+
+#[async_trait::async_trait]
+impl S3Access for Authorization {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let query = Form::parse(cx.uri().query().unwrap_or_default())
+            .map_err(|error| s3_error!(InvalidURI, "the query is not valid: {error}"))?;
+        let Some(credentials) = cx.credentials() else {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        };
+        check_scope(cx.headers(), &query, "s3")?;
+        let token = presented_token(cx.headers(), &query)?;
+        let identity = self
+            .directory
+            .identify(&credentials.access_key, token, Timestamp::now())
+            .map_err(token_error)?;
+
+        let (bucket, key) = match cx.s3_path() {
+            S3Path::Root => (None, None),
+            S3Path::Bucket { bucket } => (Some(&**bucket), None),
+            S3Path::Object { bucket, key } => (Some(&**bucket), Some(&**key)),
+        };
+        let facts = Facts {
+            operation: cx.s3_op().name(),
+            bucket,
+            key,
+            query: &query,
+            headers: cx.headers(),
+        };
+        let mut checked = Checked {
+            conditions: self.conditions(&identity, &facts),
+            identity,
+            owners: HashMap::new(),
+        };
+        let needs = table::needs(&facts).map_err(|fault| match fault {
+            Fault::Unknown => s3_error!(AccessDenied, "Access Denied"),
+            Fault::CopySource => s3_error!(InvalidArgument, "x-amz-copy-source cannot be read"),
+        })?;
+        for need in &needs {
+            self.allow(&mut checked, need).await?;
+        }
+        let list = table::listed_bucket(&facts)
+            .map(|bucket| vec![Need::on_bucket("s3:ListBucket", &bucket)]);
+        let may_list = self.may(&mut checked, &list.unwrap_or_default()).await?;
+        let may_copy_tags = self.may(&mut checked, &table::copied_tags(&facts)).await?;
+        cx.extensions_mut().insert(Caller {
+            arn: checked.identity.arn.clone(),
+            account: checked.identity.account.clone(),
+            may_list,
+            may_copy_tags,
+            denied_entries: BTreeMap::new(),
+        });
+        cx.extensions_mut().insert(checked);
+        Ok(())
+    }
+
+    async fn delete_objects(&self, request: &mut S3Request<DeleteObjectsInput>) -> S3Result<()> {
+        let Some(mut checked) = request.extensions.remove::<Checked>() else {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        };
+        let mut denied = BTreeMap::new();
+        for (index, entry) in request.input.delete.objects.iter().enumerate() {
+            // The operation takes an empty version id for none, as AWS does.
+            let has_version = entry.version_id.as_ref().is_some_and(|id| !id.is_empty());
+            let bucket = &request.input.bucket;
+            for need in table::delete_entry(bucket, &entry.key, has_version, &request.headers) {
+                if let Err(denial) = self.decide(&mut checked, &need).await? {
+                    denied.insert(index, refusal(&checked.identity, &need, denial));
+                }
+            }
+        }
+        match request.extensions.get_mut::<Caller>() {
+            Some(caller) => caller.denied_entries = denied,
+            None => return Err(s3_error!(AccessDenied, "Access Denied")),
+        }
+        Ok(())
+    }
+}
+
+impl Authorization {
+    async fn allow(&self, checked: &mut Checked, need: &Need) -> S3Result<()> {
+        let decision = self.decide(checked, need).await?;
+        decision.map_err(|denial| {
+            let message = refusal(&checked.identity, need, denial);
+            S3Error::with_message(S3ErrorCode::AccessDenied, message)
+        })
+    }
+
+    /// Whether all of these are allowed; none of nothing is.
+    async fn may(&self, checked: &mut Checked, needs: &[Need]) -> S3Result<bool> {
+        for need in needs {
+            if self.decide(checked, need).await?.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(!needs.is_empty())
+    }
+
+    async fn decide(&self, checked: &mut Checked, need: &Need) -> S3Result<Result<(), Denial>> {
+        let owner = match &need.bucket {
+            Some(bucket) => self.owner(checked, bucket).await?,
+            None => None,
+        };
+        let mut conditions = checked.conditions.clone();
+        if let Some(owner) = &owner {
+            conditions.set("s3:ResourceAccount", owner);
+        }
+        let request = Request {
+            action: need.action,
+            resource: &need.arn(),
+            conditions: &conditions,
+        };
+        let identity = &checked.identity;
+        let session = identity.session_policy.as_ref();
+        let decision = enforce::policy(&identity.policies, session, &request);
+        Ok(decision.and_then(|()| match owner {
+            Some(owner) if owner != identity.account => Err(Denial::OtherAccount),
+            _ => Ok(()),
+        }))
+    }
+
+    async fn owner(&self, checked: &mut Checked, bucket: &str) -> S3Result<Option<String>> {
+        if let Some(owner) = checked.owners.get(bucket) {
+            return Ok(owner.clone());
+        }
+        let owner = self
+            .store
+            .bucket_owner(bucket)
+            .await
+            .map_err(S3Error::internal_error)?;
+        checked.owners.insert(bucket.to_owned(), owner.clone());
+        Ok(owner)
+    }
+
+    /// What conditions of a policy may look at.
+    fn conditions(&self, identity: &Identity, facts: &Facts<'_>) -> Conditions {
+        let mut conditions = caller_conditions(identity, &self.region);
+        for (parameter, key) in [
+            ("prefix", "s3:prefix"),
+            ("delimiter", "s3:delimiter"),
+            ("max-keys", "s3:max-keys"),
+            ("versionId", "s3:VersionId"),
+        ] {
+            if let Some(value) = facts.query.get(parameter) {
+                conditions.set(key, value);
+            }
+        }
+        for (header, key) in [
+            ("x-amz-acl", "s3:x-amz-acl"),
+            ("x-amz-copy-source", "s3:x-amz-copy-source"),
+            ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
+            (
+                "x-amz-server-side-encryption",
+                "s3:x-amz-server-side-encryption",
+            ),
+            ("x-amz-storage-class", "s3:x-amz-storage-class"),
+            ("x-amz-object-lock-mode", "s3:object-lock-mode"),
+            ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
+        ] {
+            if let Some(value) = facts
+                .headers
+                .get(header)
+                .and_then(|value| value.to_str().ok())
+            {
+                conditions.set(key, value);
+            }
+        }
+        conditions
+    }
+}
+
+/// The denial in the words of AWS.
+fn refusal(identity: &Identity, need: &Need, denial: Denial) -> String {
+    format!(
+        "User: {} is not authorized to perform: {} on resource: \"{}\" {}",
+        identity.arn,
+        need.action,
+        need.arn(),
+        denial.reason(need.action)
+    )
+}
+
+/// What conditions may look at in every request of this caller.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+pub(crate) fn caller_conditions(identity: &Identity, region: &str) -> Conditions {
+    Conditions::new()
+        .with("aws:PrincipalAccount", &identity.account)
+        .with("aws:PrincipalArn", &identity.principal_arn)
+        .with("aws:userid", &identity.unique_id)
+        .with("aws:RequestedRegion", region)
+        .with("aws:SecureTransport", "false")
+        .with("aws:SourceIp", "127.0.0.1")
+}
+
+/// The fault in the words of S3.
+fn token_error(fault: TokenFault) -> S3Error {
+    let (code, message) = match fault {
+        TokenFault::UnknownKey => (
+            S3ErrorCode::InvalidAccessKeyId,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
+        TokenFault::WrongToken => (
+            S3ErrorCode::InvalidToken,
+            "The provided token is malformed or otherwise invalid.",
+        ),
+        TokenFault::Expired => (S3ErrorCode::ExpiredToken, "The provided token has expired."),
+    };
+    S3Error::with_message(code, message)
+}
