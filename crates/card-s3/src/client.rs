@@ -1,0 +1,84 @@
+//! The S3 client of a connection, one a session, with every setting explicit.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_s3::{
+    Client,
+    config::{
+        Config, RequestChecksumCalculation, ResponseChecksumValidation,
+        StalledStreamProtectionConfig, timeout::TimeoutConfig,
+    },
+};
+use flowrun_card::{CardError, ConnectionRef, Ctx, Scope};
+use flowrun_connections::{AwsS3, AwsSession};
+
+/// How long S3 may take over a copy or the end of a multipart upload, in which it sends nothing
+/// for minutes.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// S3 under a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct S3 {
+    client: Arc<Client>,
+    session: Arc<AwsSession>,
+}
+
+impl S3 {
+    /// Opens the connection.
+    pub(crate) async fn open(
+        ctx: &Ctx,
+        connection: &ConnectionRef<AwsS3>,
+    ) -> Result<Self, CardError> {
+        let session = ctx
+            .until_cancelled(ctx.session(connection, Scope::whole()))
+            .await?;
+        // The SDK's own checksums are off, because ours go further: an upload carries a CRC-64/NVME
+        // of each part and of the whole as plain headers (no `aws-chunked` trailer, which other
+        // servers refuse), and a download is checked as a whole, over ranges that were resumed.
+        // Operations that S3 takes only with a checksum still get the SDK's.
+        let client = session.client(|config| {
+            Client::from_conf(
+                aws_sdk_s3::config::Builder::from(config)
+                    .force_path_style(session.endpoint().is_some())
+                    .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+                    .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+                    .build(),
+            )
+        });
+        Ok(Self { client, session })
+    }
+
+    /// The SDK's client.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The connection's nickname.
+    pub(crate) fn nickname(&self) -> &str {
+        self.session.nickname()
+    }
+
+    /// The role that the connection acts as.
+    pub(crate) fn role_arn(&self) -> Option<&str> {
+        self.session.role_arn()
+    }
+
+    /// The connection's region.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.session.config().region().map(AsRef::as_ref)
+    }
+}
+
+/// Settings for requests over which S3 is silent for long: copies, and the end of a multipart
+/// upload.
+pub(crate) fn patient() -> aws_sdk_s3::config::Builder {
+    Config::builder()
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .disable_read_timeout()
+                .operation_attempt_timeout(PATIENCE)
+                .operation_timeout(PATIENCE)
+                .build(),
+        )
+}

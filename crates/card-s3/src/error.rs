@@ -1,0 +1,419 @@
+//! From a failed request to a [`CardError`]: its kind, whether a retry can help, where it
+//! happened, and what to do next.
+
+mod meaning;
+
+use std::{error::Error, io, path::Path, time::Duration};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{RequestId, RequestIdExt},
+};
+use flowrun_card::{CardError, ErrorKind, Resource, Text};
+
+use crate::client::S3;
+use meaning::{Meaning, meaning};
+
+/// The longest text of a server that an error repeats, in characters.
+const MAX_SERVER_TEXT: usize = 300;
+
+/// The longest Retry-After that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
+/// What a request is about, for the error of one that fails.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    operation: &'static str,
+    bucket: String,
+    key: Option<String>,
+    version_id: Option<String>,
+    needs: Vec<(&'static str, Resource)>,
+}
+
+impl Call {
+    /// A request on a bucket that needs this action on it.
+    pub(crate) fn bucket(operation: &'static str, action: &'static str, bucket: &str) -> Self {
+        Self {
+            operation,
+            bucket: bucket.to_owned(),
+            key: None,
+            version_id: None,
+            needs: vec![(action, Resource::bucket(&Text::Known(bucket.to_owned())))],
+        }
+    }
+
+    /// A request on an object that needs this action on it.
+    pub(crate) fn object(
+        operation: &'static str,
+        action: &'static str,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> Self {
+        Self {
+            operation,
+            bucket: bucket.to_owned(),
+            key: Some(key.to_owned()),
+            version_id: version_id.map(str::to_owned),
+            needs: vec![(action, object(bucket, key))],
+        }
+    }
+
+    /// Needs this action on the same bucket or object too.
+    #[must_use]
+    pub(crate) fn and(mut self, action: &'static str) -> Self {
+        if let Some((_, resource)) = self.needs.first() {
+            let resource = resource.clone();
+            self.needs.push((action, resource));
+        }
+        self
+    }
+
+    /// Needs this action on another object too.
+    #[must_use]
+    pub(crate) fn and_on(mut self, action: &'static str, bucket: &str, key: &str) -> Self {
+        self.needs.push((action, object(bucket, key)));
+        self
+    }
+
+    /// Adds where the request went.
+    fn place(&self, mut error: CardError) -> CardError {
+        error = error.context("bucket", &self.bucket);
+        if let Some(key) = &self.key {
+            error = error.context("key", key);
+        }
+        if let Some(version_id) = &self.version_id {
+            error = error.context("version_id", version_id);
+        }
+        error
+    }
+
+    /// Names the missing permissions: the one that the server's own text names, or all that the
+    /// request needs, because a bare 403 does not tell which.
+    fn missing(&self, server_text: &str) -> String {
+        let named: Vec<&(&str, Resource)> = self
+            .needs
+            .iter()
+            .filter(|(action, _)| {
+                server_text
+                    .split(|c: char| c.is_whitespace())
+                    .any(|word| word == *action)
+            })
+            .collect();
+        let missing = if named.is_empty() {
+            self.needs.iter().collect()
+        } else {
+            named
+        };
+        let mut text = String::new();
+        for (index, (action, resource)) in missing.into_iter().enumerate() {
+            let and = if index == 0 { "" } else { " and " };
+            text.push_str(&format!("{and}{action} on {resource}"));
+        }
+        text
+    }
+}
+
+fn object(bucket: &str, key: &str) -> Resource {
+    Resource::object(
+        &Text::Known(bucket.to_owned()),
+        &Text::Known(key.to_owned()),
+    )
+}
+
+impl S3 {
+    /// The error of a request that failed.
+    pub(crate) fn error<E>(&self, call: &Call, error: SdkError<E, HttpResponse>) -> CardError
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let mapped = match &error {
+            SdkError::ServiceError(service) => self.answered(call, service.err(), service.raw()),
+            SdkError::ResponseError(response) if response.raw().status().as_u16() >= 400 => {
+                let status = response.raw().status().as_u16();
+                let meaning = meaning(None, status);
+                retried(
+                    CardError::new(
+                        meaning.kind,
+                        format!("S3 answered {} with status {status}", call.operation),
+                    ),
+                    meaning,
+                    response.raw(),
+                )
+            }
+            SdkError::ResponseError(_) => CardError::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "the answer to {} cannot be read: {}",
+                    call.operation,
+                    causes(&error)
+                ),
+            )
+            .transient(None),
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_)
+                if is_credentials(&error) =>
+            {
+                self.no_credentials(&error)
+            }
+            SdkError::ConstructionFailure(_) => CardError::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "the request {} cannot be made: {}",
+                    call.operation,
+                    causes(&error)
+                ),
+            ),
+            SdkError::TimeoutError(_) => CardError::new(
+                ErrorKind::Unavailable,
+                format!("S3 did not answer {} in time", call.operation),
+            )
+            .transient(None),
+            _ => CardError::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "S3 cannot be reached for {}: {}",
+                    call.operation,
+                    causes(&error)
+                ),
+            )
+            .transient(None)
+            .help(format!(
+                "check the network, and the region and endpoint of connection `{}`",
+                self.nickname()
+            )),
+        };
+        let mut mapped = call.place(mapped).context("connection", self.nickname());
+        if let Some(request_id) = error.request_id() {
+            mapped = mapped.context("request_id", request_id);
+        }
+        if let Some(id2) = error.extended_request_id() {
+            mapped = mapped.context("id2", id2);
+        }
+        mapped
+    }
+
+    /// The connection's own error where its provider gave one: it knows best what to do.
+    fn no_credentials(&self, error: &(dyn Error + 'static)) -> CardError {
+        if let Some(own) = sources(error).find_map(|error| error.downcast_ref::<CardError>()) {
+            return own.clone();
+        }
+        let nickname = self.nickname();
+        CardError::new(
+            ErrorKind::Connection,
+            format!(
+                "connection `{nickname}` gives no credentials: {}",
+                causes(error)
+            ),
+        )
+        .transient(None)
+        .help(format!("run `flowrun connections test {nickname}`"))
+    }
+
+    fn answered<E: ProvideErrorMetadata>(
+        &self,
+        call: &Call,
+        service: &E,
+        response: &HttpResponse,
+    ) -> CardError {
+        let status = response.status().as_u16();
+        let code = service.code();
+        let text = service.message().map(clean).unwrap_or_default();
+        let meaning = meaning(code, status);
+        let operation = call.operation;
+        let said = match (code, text.as_str()) {
+            (Some(code), "") => code.to_owned(),
+            (Some(code), text) => format!("{code}: {text}"),
+            (None, "") => format!("status {status}"),
+            (None, text) => format!("status {status}: {text}"),
+        };
+        let message = match meaning.kind {
+            ErrorKind::NotFound => match (code, status, &call.key) {
+                (Some("NoSuchBucket"), ..) | (_, _, None) => "the bucket does not exist".to_owned(),
+                (Some("NoSuchVersion"), ..) => "the version does not exist".to_owned(),
+                (Some("NoSuchUpload"), ..) => "the multipart upload does not exist".to_owned(),
+                (_, 405, _) => "the version is a delete marker and has no content".to_owned(),
+                _ => "the object does not exist".to_owned(),
+            },
+            ErrorKind::PermissionDenied => format!(
+                "connection `{}` is not allowed {}",
+                self.nickname(),
+                call.missing(service.message().unwrap_or_default())
+            ),
+            ErrorKind::PreconditionFailed if status == 412 => {
+                format!("S3 refused {operation} because its condition does not hold")
+            }
+            _ => format!("S3 refused {operation}: {said}"),
+        };
+        let mut mapped = retried(CardError::new(meaning.kind, message), meaning, response);
+        if let Some(code) = code {
+            mapped = mapped.code(code);
+        }
+        match self.help(call, meaning.kind, code, response) {
+            Some(help) => mapped.help(help),
+            None => mapped,
+        }
+    }
+
+    fn help(
+        &self,
+        call: &Call,
+        kind: ErrorKind,
+        code: Option<&str>,
+        response: &HttpResponse,
+    ) -> Option<String> {
+        let nickname = self.nickname();
+        let region = response.headers().get("x-amz-bucket-region");
+        Some(match (kind, code.unwrap_or_default()) {
+            (ErrorKind::PermissionDenied, _) => {
+                let who = match self.role_arn() {
+                    Some(role) => format!("the policy of role {role}"),
+                    None => format!("the identity behind connection `{nickname}`"),
+                };
+                let hidden = if call.operation.starts_with("Get")
+                    || call.operation.starts_with("Head")
+                {
+                    "; S3 says the same of an object that does not exist where s3:ListBucket is not granted"
+                } else {
+                    ""
+                };
+                format!("grant it in {who}, and check that no bucket policy denies it{hidden}")
+            }
+            (ErrorKind::NotFound, "NoSuchBucket") => {
+                "check the name of the bucket; `s3.create_bucket` makes one".to_owned()
+            }
+            (ErrorKind::RateLimited | ErrorKind::Unavailable, _) => {
+                "give the card a `retry`, and lower `max_parallel` if it goes on".to_owned()
+            }
+            (ErrorKind::Connection, "RequestTimeTooSkewed") => {
+                "set the clock of this machine".to_owned()
+            }
+            (
+                ErrorKind::Connection,
+                "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "Redirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException"
+                | "",
+            ) => match region {
+                Some(region) => format!(
+                    "the bucket is in region `{region}`: use a connection whose `region` is that"
+                ),
+                None => format!(
+                    "the bucket is in another region: check `region` of connection `{nickname}`"
+                ),
+            },
+            (ErrorKind::Connection, _) => format!("run `flowrun connections test {nickname}`"),
+            (ErrorKind::PreconditionFailed, "InvalidObjectState") => {
+                "the object is archived: restore it first".to_owned()
+            }
+            (ErrorKind::PreconditionFailed, "InvalidBucketState") => {
+                "check versioning and Object Lock of the bucket".to_owned()
+            }
+            (ErrorKind::Integrity, _) => {
+                "the bytes were damaged on the way; give the card a `retry`".to_owned()
+            }
+            (ErrorKind::Unexpected, "NotImplemented") => {
+                format!("the server behind connection `{nickname}` does not support this")
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn retried(error: CardError, meaning: Meaning, response: &HttpResponse) -> CardError {
+    if !meaning.transient {
+        return error;
+    }
+    let after = response
+        .headers()
+        .get("retry-after")
+        .and_then(|seconds| seconds.trim().parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    error.transient(after)
+}
+
+/// An error and its causes, outermost first.
+fn sources<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+fn is_credentials(error: &(dyn Error + 'static)) -> bool {
+    sources(error).any(|error| error.is::<CredentialsError>())
+}
+
+/// The last cause of an error, which tells most.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    sources(error)
+        .last()
+        .map(|cause| clean(&cause.to_string()))
+        .unwrap_or_default()
+}
+
+/// A text from outside, fit for one line of a message.
+fn clean(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_SERVER_TEXT)
+        .collect();
+    text.trim().trim_end_matches('.').to_owned()
+}
+
+/// The error of something that a file could not do.
+pub(crate) fn file_error(what: &str, path: &Path, error: &io::Error) -> CardError {
+    use io::ErrorKind as Io;
+    let kind = match error.kind() {
+        Io::NotFound => ErrorKind::NotFound,
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
+        Io::AlreadyExists => ErrorKind::AlreadyExists,
+        Io::InvalidInput | Io::InvalidFilename | Io::IsADirectory | Io::NotADirectory => {
+            ErrorKind::InvalidInput
+        }
+        Io::StorageFull | Io::QuotaExceeded => ErrorKind::Unavailable,
+        _ => ErrorKind::Unexpected,
+    };
+    CardError::new(
+        kind,
+        format!("cannot {what}: {}", clean(&error.to_string())),
+    )
+    .context("path", path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_names_what_the_server_names_or_all_that_is_needed() {
+        let call = Call::object("CopyObject", "s3:PutObject", "vault", "a", None).and_on(
+            "s3:GetObject",
+            "reports",
+            "a",
+        );
+        let check = |text: &str, expect: &str| assert_eq!(call.missing(text), expect);
+        check(
+            "Access Denied",
+            "s3:PutObject on arn:aws:s3:::vault/a and s3:GetObject on arn:aws:s3:::reports/a",
+        );
+        check(
+            "User: x is not authorized to perform: s3:GetObject on resource: y",
+            "s3:GetObject on arn:aws:s3:::reports/a",
+        );
+        // `s3:PutObjectTagging` is not `s3:PutObject`.
+        check(
+            "User: x is not authorized to perform: s3:PutObjectTagging on resource: y",
+            "s3:PutObject on arn:aws:s3:::vault/a and s3:GetObject on arn:aws:s3:::reports/a",
+        );
+    }
+
+    #[test]
+    fn text_of_a_server_fits_one_line() {
+        assert_eq!(clean("Access\r\nDenied."), "Access  Denied");
+        assert_eq!(clean(&"x".repeat(1_000)).len(), MAX_SERVER_TEXT);
+    }
+}
