@@ -1,0 +1,164 @@
+//! The plan: a checked flow, ready to run any number of times. Pure data; nothing in it depends on
+//! the time, the network or the environment.
+
+mod actions;
+mod build;
+mod draft;
+mod edges;
+mod graph;
+mod layout;
+mod order;
+mod scope;
+mod slots;
+
+use std::sync::Arc;
+
+pub(crate) use self::build::build;
+
+use flowrun_card::{CardTypes, DynCard, Function, Span, Type, Value};
+
+use crate::{
+    expression::Compiled,
+    machine::{BodyId, CardId, Program},
+};
+
+/// A checked flow.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) id: Arc<str>,
+    pub(crate) description: Option<String>,
+    pub(crate) program: Arc<Program>,
+    /// By [`CardId`].
+    pub(crate) cards: Vec<PlannedCard>,
+    /// By [`BodyId`].
+    pub(crate) bodies: Vec<PlannedBody>,
+    pub(crate) inputs: Vec<PlannedInput>,
+    pub(crate) vars: Vec<PlannedVar>,
+    pub(crate) connections: Vec<PlannedConnection>,
+    /// Leaf actions at once.
+    pub(crate) max_parallel: u32,
+}
+
+/// A card with its expressions compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedCard {
+    pub(crate) id: Arc<str>,
+    pub(crate) span: Span,
+    pub(crate) when: Option<Compiled>,
+    pub(crate) for_each: Option<PlannedLoop>,
+    pub(crate) action: PlannedAction,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedLoop {
+    pub(crate) list: Compiled,
+    pub(crate) filter: Option<Compiled>,
+}
+
+#[derive(Clone)]
+pub(crate) enum PlannedAction {
+    Card {
+        card: Arc<dyn DynCard>,
+        types: Arc<CardTypes>,
+        input: Slot,
+    },
+    Function {
+        function: &'static Function,
+        /// In declared order.
+        arguments: Vec<Argument>,
+    },
+    Group(BodyId),
+}
+
+impl std::fmt::Debug for PlannedAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PlannedAction::Card { card, .. } => write!(f, "Card({})", card.spec().name),
+            PlannedAction::Function { function, .. } => write!(f, "Function({})", function.name),
+            PlannedAction::Group(body) => write!(f, "Group({body})"),
+        }
+    }
+}
+
+/// An argument of a function card.
+#[derive(Clone, Debug)]
+pub(crate) enum Argument {
+    Absent,
+    Value {
+        slot: Slot,
+        ty: Type,
+    },
+    /// Evaluated when the function asks for it.
+    Lazy {
+        slot: Slot,
+        ty: Type,
+    },
+    /// Evaluated by the function for each element, as `it`.
+    Expression(Compiled),
+}
+
+/// What an input, an output or a var is made of: literals with expressions in them.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    Constant(Value),
+    Expression(Compiled),
+    /// A connection of the flow, by its place.
+    Connection(u32),
+    List(Vec<Slot>),
+    Object(Vec<(Arc<str>, Slot)>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedBody {
+    /// The cards in source order.
+    pub(crate) cards: Vec<CardId>,
+    /// `outputs:`, or none for an object of all the cards' outputs.
+    pub(crate) outputs: Option<Vec<(Arc<str>, Slot)>>,
+}
+
+/// An input that the flow declares.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedInput {
+    pub(crate) name: Arc<str>,
+    pub(crate) ty: Type,
+    pub(crate) required: bool,
+    /// A literal, or an expression over `run`.
+    pub(crate) default: Option<Slot>,
+    pub(crate) description: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedVar {
+    pub(crate) name: Arc<str>,
+    pub(crate) slot: Slot,
+}
+
+/// A connection alias of the flow.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedConnection {
+    pub(crate) alias: Arc<str>,
+    /// `None` where the caller must supply it.
+    pub(crate) nickname: Option<Arc<str>>,
+    /// The kind that the cards under it need, where one is known.
+    pub(crate) kind: Option<Arc<str>>,
+}
+
+impl Plan {
+    /// The flow's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The flow's description.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    pub(crate) fn card(&self, id: CardId) -> Option<&PlannedCard> {
+        self.cards.get(id.0 as usize)
+    }
+
+    pub(crate) fn body(&self, id: BodyId) -> Option<&PlannedBody> {
+        self.bodies.get(id.0 as usize)
+    }
+}

@@ -1,0 +1,194 @@
+//! The inputs of a run: what was given, fitted to what the flow declares.
+
+use std::{collections::BTreeMap, fmt, fs, path::Path};
+
+use flowrun_card::{ConnectionRef, Connections, FileRef, Type, TypeKind, Value};
+
+use super::evaluate::{Globals, View};
+use crate::{
+    plan::{Plan, PlannedInput},
+    suggest,
+};
+
+/// An input or connection that the run cannot use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputProblem {
+    /// The input or alias.
+    pub name: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// Every input and connection that the run cannot use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidInputs {
+    /// In the order of the flow, unknown ones last.
+    pub problems: Vec<InputProblem>,
+}
+
+impl InvalidInputs {
+    pub(super) fn of(problem: InputProblem) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}
+
+impl fmt::Display for InvalidInputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{}: {}", problem.name, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for InvalidInputs {}
+
+/// Fits what was given, fills in defaults, and finds files and connections.
+pub(super) fn resolve(
+    declared: &[PlannedInput],
+    mut given: BTreeMap<String, Value>,
+    globals: &Globals,
+    folder: &Path,
+    connections: &dyn Connections,
+) -> Result<Vec<Value>, InvalidInputs> {
+    let mut problems = Vec::new();
+    let mut values = Vec::with_capacity(declared.len());
+    for input in declared {
+        let value = match given.remove(&*input.name) {
+            Some(value) => Ok(value),
+            None => match &input.default {
+                Some(slot) => View::of_globals(globals)
+                    .slot(slot)
+                    .map_err(|error| (error.message, None)),
+                None if input.required => Err((
+                    "missing".to_owned(),
+                    Some(format!("add `--input {}=VALUE`", input.name)),
+                )),
+                None => Ok(Value::Null),
+            },
+        };
+        let value = value.and_then(|value| {
+            let value = refer(&input.ty, value, folder, connections)?;
+            if value.is_null() && !input.required {
+                return Ok(value);
+            }
+            input.ty.conform(value).map_err(|mismatches| {
+                let problems: Vec<String> = mismatches
+                    .iter()
+                    .map(|mismatch| match mismatch.location().as_str() {
+                        "" => mismatch.message.clone(),
+                        location => format!("`{location}`: {}", mismatch.message),
+                    })
+                    .collect();
+                (problems.join("; "), None)
+            })
+        });
+        values.push(value.unwrap_or_else(|(message, help)| {
+            problems.push(InputProblem {
+                name: input.name.to_string(),
+                message,
+                help,
+            });
+            Value::Null
+        }));
+    }
+    for name in given.keys() {
+        problems.push(InputProblem {
+            name: name.clone(),
+            message: "the flow has no such input".to_owned(),
+            help: suggest::among(name, declared.iter().map(|input| &*input.name)),
+        });
+    }
+    if problems.is_empty() {
+        Ok(values)
+    } else {
+        Err(InvalidInputs { problems })
+    }
+}
+
+/// A path or nickname that a caller gave becomes the file or connection that it names. Only a
+/// caller's text does: within a flow, text never becomes either.
+fn refer(
+    ty: &Type,
+    value: Value,
+    folder: &Path,
+    connections: &dyn Connections,
+) -> Result<Value, (String, Option<String>)> {
+    match (&ty.kind, &value) {
+        (TypeKind::File, Value::String(path)) => {
+            let path = folder.join(&**path);
+            let metadata = fs::metadata(&path)
+                .map_err(|error| (format!("cannot read `{}`: {error}", path.display()), None))?;
+            if !metadata.is_file() {
+                return Err((format!("`{}` is no file", path.display()), None));
+            }
+            Ok(Value::File(FileRef::new(path, metadata.len(), None)))
+        }
+        (TypeKind::Connection { .. }, Value::String(nickname)) => {
+            match connections.info(nickname) {
+                Some(info) => Ok(Value::Connection(ConnectionRef::new(
+                    info.kind,
+                    &**nickname,
+                ))),
+                None => Err((
+                    format!("there is no connection `{nickname}`"),
+                    suggest::among(nickname, connections.nicknames().iter().map(String::as_str)),
+                )),
+            }
+        }
+        _ => Ok(value),
+    }
+}
+
+impl Plan {
+    /// Reads the text of an input, as given on a command line, by its declaration: numbers and
+    /// booleans as JSON writes them, lists and objects as JSON, all else as it is. The path of a
+    /// file starts at `folder`, where it is relative.
+    ///
+    /// # Errors
+    /// Text that is no value of the declared type, and an input that the flow does not have.
+    pub fn read_input(&self, name: &str, text: &str, folder: &Path) -> Result<Value, InputProblem> {
+        let problem = |message: String, help: Option<String>| InputProblem {
+            name: name.to_owned(),
+            message,
+            help,
+        };
+        let Some(input) = self.inputs.iter().find(|input| *input.name == *name) else {
+            let names = self.inputs.iter().map(|input| &*input.name);
+            return Err(problem(
+                "the flow has no such input".to_owned(),
+                suggest::among(name, names),
+            ));
+        };
+        let value = match &input.ty.kind {
+            TypeKind::Boolean
+            | TypeKind::Integer { .. }
+            | TypeKind::Number { .. }
+            | TypeKind::List { .. }
+            | TypeKind::Object { .. } => serde_json::from_str(text).map_err(|_| {
+                let example = match &input.ty.kind {
+                    TypeKind::Boolean => "true",
+                    TypeKind::Integer { .. } => "42",
+                    TypeKind::Number { .. } => "4.2",
+                    TypeKind::List { .. } => r#"["a","b"]"#,
+                    _ => r#"{"a":1}"#,
+                };
+                problem(
+                    format!("expected {}, found `{text}`", input.ty),
+                    Some(format!("write it as JSON, such as `{example}`")),
+                )
+            })?,
+            TypeKind::File => Value::string(folder.join(text).to_string_lossy()),
+            TypeKind::Any => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+            _ => Value::from(text),
+        };
+        Ok(value)
+    }
+}

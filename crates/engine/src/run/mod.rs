@@ -1,0 +1,372 @@
+//! Running a plan in this process.
+
+mod clock;
+mod driver;
+mod error;
+mod evaluate;
+mod event;
+mod inputs;
+mod journal;
+mod store;
+mod tasks;
+
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, sync::Arc};
+
+use flowrun_card::{Clock, ConnectionRef, Connections, RunIdentity, Value};
+use jiff::Timestamp;
+
+pub use error::RunError;
+pub use event::{CardState, Counts, RunEvent, RunReport, RunStatus};
+pub use inputs::{InputProblem, InvalidInputs};
+pub use journal::{Journal, JournalError, NullJournal, Record, Ticket};
+
+use self::{
+    clock::SystemClock,
+    driver::{Controls, Driver, Watch},
+    evaluate::{Globals, View},
+    tasks::World,
+};
+use crate::{
+    machine::Limits,
+    plan::{Plan, PlannedConnection},
+};
+
+/// Ends a run early. Clones end the same run.
+#[derive(Clone, Debug)]
+pub struct CancelHandle(Controls);
+
+impl CancelHandle {
+    /// Asks the run to end: running cards clean up and end as cancelled, within 30 seconds; the
+    /// rest is skipped.
+    pub fn cancel(&self) {
+        self.0.cancel.cancel();
+    }
+
+    /// Ends the run where it stands. Cards do not clean up.
+    pub fn kill(&self) {
+        self.0.kill.cancel();
+    }
+}
+
+/// What a run is given; [`RunBuilder::start`] checks it.
+pub struct RunBuilder {
+    plan: Arc<Plan>,
+    connections: Arc<dyn Connections>,
+    journal: Arc<dyn Journal>,
+    clock: Option<Arc<dyn Clock>>,
+    inputs: BTreeMap<String, Value>,
+    overrides: BTreeMap<String, String>,
+    folder: PathBuf,
+    max_parallel: Option<NonZeroU32>,
+    watch: Option<Watch>,
+}
+
+impl fmt::Debug for RunBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunBuilder")
+            .field("flow", &self.plan.id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RunBuilder {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        connections: Arc<dyn Connections>,
+        journal: Arc<dyn Journal>,
+        clock: Option<Arc<dyn Clock>>,
+        folder: PathBuf,
+    ) -> Self {
+        Self {
+            plan,
+            connections,
+            journal,
+            clock,
+            inputs: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            folder,
+            max_parallel: None,
+            watch: None,
+        }
+    }
+
+    /// Gives an input. It is fitted to its declaration when the run starts.
+    #[must_use]
+    pub fn input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.inputs.insert(name.into(), value.into());
+        self
+    }
+
+    /// Uses the connection of that nickname for an alias of the flow.
+    #[must_use]
+    pub fn connection(mut self, alias: impl Into<String>, nickname: impl Into<String>) -> Self {
+        self.overrides.insert(alias.into(), nickname.into());
+        self
+    }
+
+    /// The folder that relative paths of cards start from; by default the flow file's own.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
+    /// Bounds the leaf actions at once below what the flow says.
+    #[must_use]
+    pub fn max_parallel(mut self, limit: NonZeroU32) -> Self {
+        self.max_parallel = Some(limit);
+        self
+    }
+
+    /// Calls `watch` with every event, in order, on the run's own task: it must be quick.
+    #[must_use]
+    pub fn watch(mut self, watch: impl FnMut(&RunEvent) + Send + 'static) -> Self {
+        self.watch = Some(Box::new(watch));
+        self
+    }
+
+    /// Checks what was given. Nothing runs before [`Run::wait`].
+    ///
+    /// # Errors
+    /// Every input and connection that is unknown, missing, or does not fit its declaration.
+    pub fn start(self) -> Result<Run, InvalidInputs> {
+        let clock = match self.clock {
+            Some(clock) => clock,
+            None => Arc::new(SystemClock::new().map_err(|error| {
+                InvalidInputs::of(InputProblem {
+                    name: "run".to_owned(),
+                    message: format!("the operating system gives no random bits: {error}"),
+                    help: None,
+                })
+            })?),
+        };
+        let started_at = clock.now();
+        let run_id = clock::run_id(&*clock);
+        let (connections, mut problems) =
+            connections(&self.plan.connections, &self.overrides, &*self.connections);
+        let mut globals = Globals {
+            inputs: Vec::new(),
+            vars: Vec::new(),
+            connections,
+            run_id: run_id.as_str().into(),
+            flow: Arc::clone(&self.plan.id),
+            started_at: started_at.to_string().into(),
+        };
+        match inputs::resolve(
+            &self.plan.inputs,
+            self.inputs,
+            &globals,
+            &self.folder,
+            &*self.connections,
+        ) {
+            Ok(inputs) => globals.inputs = inputs,
+            Err(invalid) => problems.extend(invalid.problems),
+        }
+        if !problems.is_empty() {
+            return Err(InvalidInputs { problems });
+        }
+        let identity = RunIdentity {
+            run_id,
+            flow: self.plan.id().to_owned(),
+        };
+        let limit = NonZeroU32::new(self.plan.max_parallel).unwrap_or(NonZeroU32::MIN);
+        Ok(Run {
+            limits: Limits {
+                max_parallel: self.max_parallel.map_or(limit, |bound| bound.min(limit)),
+            },
+            plan: self.plan,
+            world: World {
+                identity,
+                connections: self.connections,
+                clock,
+                journal: self.journal,
+                folder: self.folder,
+                scratch: Arc::default(),
+            },
+            globals,
+            controls: Controls::default(),
+            watch: self.watch,
+            started_at,
+        })
+    }
+}
+
+/// The connections of a run by their number in the plan, overrides applied.
+fn connections(
+    planned: &[PlannedConnection],
+    overrides: &BTreeMap<String, String>,
+    store: &dyn Connections,
+) -> (Vec<Value>, Vec<InputProblem>) {
+    let mut problems = Vec::new();
+    let mut problem = |name: &str, message: String, help: Option<String>| {
+        problems.push(InputProblem {
+            name: name.to_owned(),
+            message,
+            help,
+        });
+    };
+    for alias in overrides.keys() {
+        if !planned
+            .iter()
+            .any(|connection| *connection.alias == **alias)
+        {
+            let help =
+                crate::suggest::among(alias, planned.iter().map(|connection| &*connection.alias));
+            problem(alias, format!("the flow has no connection `{alias}`"), help);
+        }
+    }
+    let mut values = Vec::new();
+    for connection in planned {
+        let alias = &*connection.alias;
+        let nickname = overrides
+            .get(alias)
+            .map(String::as_str)
+            .or(connection.nickname.as_deref());
+        let Some(nickname) = nickname else {
+            let kind = connection.kind.as_deref().unwrap_or_default();
+            problem(
+                alias,
+                format!("the flow leaves connection `{alias}` of kind `{kind}` to its caller"),
+                Some(format!("add `--connection {alias}=NICKNAME`")),
+            );
+            values.push(Value::Null);
+            continue;
+        };
+        match store.info(nickname) {
+            None => problem(
+                alias,
+                format!("there is no connection `{nickname}`"),
+                crate::suggest::among(nickname, store.nicknames().iter().map(String::as_str)),
+            ),
+            Some(info)
+                if connection
+                    .kind
+                    .as_ref()
+                    .is_some_and(|kind| **kind != *info.kind) =>
+            {
+                problem(
+                    alias,
+                    format!(
+                        "connection `{nickname}` is of kind `{}`, and `{alias}` needs `{}`",
+                        info.kind,
+                        connection.kind.as_deref().unwrap_or_default()
+                    ),
+                    None,
+                );
+            }
+            Some(info) => {
+                values.push(Value::Connection(ConnectionRef::new(info.kind, nickname)));
+                continue;
+            }
+        }
+        values.push(Value::Null);
+    }
+    (values, problems)
+}
+
+/// A run that was given all it needs.
+pub struct Run {
+    plan: Arc<Plan>,
+    limits: Limits,
+    world: World,
+    globals: Globals,
+    controls: Controls,
+    watch: Option<Watch>,
+    started_at: Timestamp,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("identity", &self.world.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Run {
+    /// The run's id.
+    pub fn id(&self) -> &str {
+        &self.world.identity.run_id
+    }
+
+    /// A handle to end the run early, from anywhere.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(self.controls.clone())
+    }
+
+    /// Runs to the end. Must be awaited on a tokio runtime with time enabled. Dropping the future
+    /// drops every card where it stands.
+    pub async fn wait(mut self) -> RunReport {
+        let identity = self.world.identity.clone();
+        let clock = Arc::clone(&self.world.clock);
+        let store = Arc::clone(&self.world.connections);
+        if let Some(watch) = &mut self.watch {
+            watch(&RunEvent::RunStarted {
+                run_id: identity.run_id.clone(),
+                flow: identity.flow.clone(),
+                at: self.started_at,
+            });
+        }
+        let report = |driven: driver::Driven| {
+            let (status, outputs, error) = match driven.outcome {
+                Ok(outputs) => (RunStatus::Succeeded, outputs, None),
+                Err(_) if driven.cancelled => (RunStatus::Cancelled, Value::Null, None),
+                Err(error) => (RunStatus::Failed, Value::Null, Some(error)),
+            };
+            RunReport {
+                run_id: identity.run_id.clone(),
+                flow: identity.flow.clone(),
+                status,
+                outputs,
+                error,
+                started_at: self.started_at,
+                duration: clock
+                    .now()
+                    .duration_since(self.started_at)
+                    .try_into()
+                    .unwrap_or_default(),
+                counts: driven.counts,
+            }
+        };
+        let report = match vars(&self.plan, &mut self.globals) {
+            Err(error) => {
+                let report = report(driver::Driven {
+                    outcome: Err(error),
+                    cancelled: false,
+                    counts: Counts::default(),
+                });
+                if let Some(watch) = &mut self.watch {
+                    watch(&RunEvent::RunEnded(report.clone()));
+                }
+                report
+            }
+            Ok(()) => {
+                let driver = Driver::new(
+                    self.plan,
+                    self.limits,
+                    self.world,
+                    self.globals,
+                    self.controls,
+                    self.watch,
+                );
+                let (driven, watch) = Box::pin(driver.drive()).await;
+                let report = report(driven);
+                if let Some(mut watch) = watch {
+                    watch(&RunEvent::RunEnded(report.clone()));
+                }
+                report
+            }
+        };
+        store.release(&report.run_id);
+        report
+    }
+}
+
+/// Evaluates the flow's vars, each over those before it.
+fn vars(plan: &Plan, globals: &mut Globals) -> Result<(), RunError> {
+    for var in &plan.vars {
+        let value = View::of_globals(globals).slot(&var.slot)?;
+        globals.vars.push(value);
+    }
+    Ok(())
+}

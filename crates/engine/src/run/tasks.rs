@@ -1,0 +1,234 @@
+//! Attempts in flight: each card runs in a task of its own, with a context of its own, and is asked
+//! to end before it is made to.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use flowrun_card::{
+    BoxFuture, CardError, Clock, Connections, Ctx, CtxParts, DynCard, ErrorKind, Marks, Progress,
+    RunIdentity, Value,
+};
+use tokio::{
+    task::{AbortHandle, Id, JoinSet},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Journal, Record};
+use crate::machine::InstanceId;
+
+/// How long a cancelled card may take to clean up before it is dropped.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// What every attempt of a run shares.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) identity: RunIdentity,
+    pub(super) connections: Arc<dyn Connections>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) folder: PathBuf,
+    pub(super) scratch: Arc<Scratch>,
+}
+
+/// The run's scratch folder: made when first asked for, removed with the run.
+#[derive(Debug, Default)]
+pub(super) struct Scratch(OnceLock<tempfile::TempDir>);
+
+impl Scratch {
+    fn folder(&self) -> std::io::Result<PathBuf> {
+        if let Some(folder) = self.0.get() {
+            return Ok(folder.path().to_owned());
+        }
+        let made = tempfile::Builder::new().prefix("flowrun-").tempdir()?;
+        // Two cards may ask at once: the folder that comes second is removed again.
+        Ok(self.0.get_or_init(|| made).path().to_owned())
+    }
+}
+
+/// An attempt that ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) instance: InstanceId,
+    pub(super) attempt: u32,
+    pub(super) result: Result<Value, CardError>,
+}
+
+struct Attempt {
+    instance: InstanceId,
+    attempt: u32,
+    cancellation: CancellationToken,
+    abort: AbortHandle,
+}
+
+/// The attempts in flight.
+pub(super) struct Tasks {
+    set: JoinSet<Result<Value, CardError>>,
+    attempts: HashMap<Id, Attempt>,
+    ids: HashMap<InstanceId, Id>,
+    /// Cancelled attempts and when their grace ends, soonest first.
+    grace: std::collections::VecDeque<(Instant, Id)>,
+}
+
+impl Tasks {
+    pub(super) fn new() -> Self {
+        Self {
+            set: JoinSet::new(),
+            attempts: HashMap::new(),
+            ids: HashMap::new(),
+            grace: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// Starts an attempt; its counts can be read while it runs.
+    pub(super) fn start(
+        &mut self,
+        world: &World,
+        card: Arc<dyn DynCard>,
+        input: Value,
+        address: String,
+        (instance, attempt): (InstanceId, u32),
+    ) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        let cancellation = CancellationToken::new();
+        let scratch = Arc::clone(&world.scratch);
+        let ctx = Ctx::new(CtxParts {
+            run: world.identity.clone(),
+            address: address.clone(),
+            attempt,
+            connections: Arc::clone(&world.connections),
+            clock: Arc::clone(&world.clock),
+            marks: Arc::new(JournalMarks {
+                address,
+                journal: Arc::clone(&world.journal),
+            }),
+            progress: Arc::clone(&progress),
+            cancellation: cancellation.clone(),
+            folder: world.folder.clone(),
+            scratch: Arc::new(move || scratch.folder()),
+        });
+        let span = tracing::info_span!(
+            "card",
+            run_id = %world.identity.run_id,
+            card = card.spec().name,
+            address = ctx.address(),
+            attempt,
+        );
+        let work = async move { card.run(input, &ctx).await };
+        let abort = self.set.spawn(tracing::Instrument::instrument(work, span));
+        let id = abort.id();
+        self.ids.insert(instance, id);
+        self.attempts.insert(
+            id,
+            Attempt {
+                instance,
+                attempt,
+                cancellation,
+                abort,
+            },
+        );
+        progress
+    }
+
+    /// Asks an attempt to end.
+    pub(super) fn cancel(&mut self, instance: InstanceId) {
+        let Some(id) = self.ids.get(&instance).copied() else {
+            return;
+        };
+        if let Some(attempt) = self.attempts.get(&id)
+            && !attempt.cancellation.is_cancelled()
+        {
+            attempt.cancellation.cancel();
+            self.grace.push_back((Instant::now() + GRACE, id));
+        }
+    }
+
+    /// When the next grace time ends, if an attempt is within one.
+    pub(super) fn next_grace(&mut self) -> Option<Instant> {
+        while let Some((deadline, id)) = self.grace.front() {
+            if self.attempts.contains_key(id) {
+                return Some(*deadline);
+            }
+            self.grace.pop_front();
+        }
+        None
+    }
+
+    /// Drops the attempts whose grace time is over; each then ends as cancelled.
+    pub(super) fn end_grace(&mut self) {
+        let now = Instant::now();
+        while let Some((deadline, id)) = self.grace.front().copied()
+            && deadline <= now
+        {
+            self.grace.pop_front();
+            if let Some(attempt) = self.attempts.get(&id) {
+                attempt.abort.abort();
+            }
+        }
+    }
+
+    /// Waits for the next attempt to end; never ends while there is none.
+    pub(super) async fn next(&mut self) -> Ended {
+        loop {
+            let Some(joined) = self.set.join_next_with_id().await else {
+                std::future::pending::<()>().await;
+                continue;
+            };
+            let (id, result) = match joined {
+                Ok((id, result)) => (id, result),
+                Err(error) if error.is_cancelled() => (error.id(), Err(CardError::cancelled())),
+                // The panic's own text went to the panic hook; it may hold anything.
+                Err(error) => (
+                    error.id(),
+                    Err(CardError::new(ErrorKind::Unexpected, "the card panicked")
+                        .help("this is a fault of the card: please report it")),
+                ),
+            };
+            if let Some(attempt) = self.attempts.remove(&id) {
+                self.ids.remove(&attempt.instance);
+                return Ended {
+                    instance: attempt.instance,
+                    attempt: attempt.attempt,
+                    result,
+                };
+            }
+        }
+    }
+
+    /// Drops every attempt where it stands and waits until all are gone.
+    pub(super) async fn abort_all(&mut self) {
+        self.set.shutdown().await;
+    }
+}
+
+/// Marks that go to the run's journal.
+struct JournalMarks {
+    address: String,
+    journal: Arc<dyn Journal>,
+}
+
+impl Marks for JournalMarks {
+    fn mark<'a>(&'a self, name: &'a str, value: Value) -> BoxFuture<'a, Result<(), CardError>> {
+        Box::pin(async move {
+            let ticket = self.journal.append(&[Record::Mark {
+                address: &self.address,
+                name,
+                value: &value,
+            }]);
+            match ticket {
+                None => Ok(()),
+                Some(ticket) => ticket
+                    .await
+                    .map_err(|error| CardError::new(ErrorKind::Unexpected, error.to_string())),
+            }
+        })
+    }
+
+    fn find(&self, name: &str) -> Option<Value> {
+        self.journal.find_mark(&self.address, name)
+    }
+}

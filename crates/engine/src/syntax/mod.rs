@@ -1,0 +1,22 @@
+//! The syntax tree of a flow file: YAML with the span of every node.
+
+mod between;
+mod errors;
+mod literal;
+mod node;
+mod parse;
+mod positions;
+mod slips;
+mod spans;
+mod text;
+
+pub(crate) use self::{
+    errors::Errors,
+    node::{Entry, Key, Kind, Node, Scalar, Style},
+    parse::{MAX_DEPTH, parse},
+};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub(crate) mod tests;
