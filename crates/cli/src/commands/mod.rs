@@ -1,0 +1,9 @@
+//! The commands, one file each.
+
+pub(crate) mod cards;
+pub(crate) mod connections;
+pub(crate) mod graph;
+pub(crate) mod run;
+pub(crate) mod sandbox;
+pub(crate) mod schema;
+pub(crate) mod validate;

@@ -1,0 +1,75 @@
+//! `flowrun sandbox`: serves the sandbox in the foreground, for other S3 clients.
+
+use std::path::{Path, PathBuf};
+
+use flowrun_sandbox::{Sandbox, State};
+
+use crate::{args, context::reason, exit::Exit, render, sandbox::read_seed};
+
+/// Where the seed is looked for.
+const SEEDS: [&str; 2] = ["sandbox.yaml", "flows/sandbox.yaml"];
+
+pub(crate) fn run(arguments: &args::Sandbox) -> Exit {
+    match serve(arguments) {
+        Ok(()) => Exit::Done,
+        Err((message, help)) => {
+            render::error(&message, help.as_deref());
+            Exit::Invalid
+        }
+    }
+}
+
+fn serve(arguments: &args::Sandbox) -> Result<(), (String, Option<String>)> {
+    let seed = match &arguments.seed {
+        Some(seed) => seed.clone(),
+        None => found_seed().ok_or_else(|| {
+            (
+                "there is no `sandbox.yaml` here or in `flows/`".to_owned(),
+                Some(
+                    "name the accounts, roles and buckets to begin with: `--seed FILE`".to_owned(),
+                ),
+            )
+        })?,
+    };
+    let seed = read_seed(&seed).map_err(|message| (message, None))?;
+    let state = match &arguments.state {
+        Some(folder) => State::Dir(folder.clone()),
+        None => State::Memory,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| (format!("cannot start: {}", reason(&error)), None))?;
+    runtime.block_on(async {
+        let sandbox = Sandbox::start_on(seed, state, arguments.listen)
+            .await
+            .map_err(|error| (error.to_string(), None))?;
+        if sandbox.is_joined() {
+            return Err((
+                format!("another process serves this state at {}", sandbox.url()),
+                Some("use that one, or another `--state` folder".to_owned()),
+            ));
+        }
+        let administrator = sandbox.administrator();
+        render::print(&format!(
+            "export AWS_ENDPOINT_URL={}\nexport AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\nexport AWS_REGION={}\n",
+            sandbox.url(),
+            administrator.access_key_id(),
+            // The keys of an endpoint that only this machine reaches, printed because they were
+            // asked for.
+            administrator.secret_access_key().expose(),
+            sandbox.region(),
+        ));
+        super::run::signal().await;
+        sandbox.shutdown().await;
+        Ok(())
+    })
+}
+
+fn found_seed() -> Option<PathBuf> {
+    SEEDS
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.is_file())
+        .map(Path::to_owned)
+}

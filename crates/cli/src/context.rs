@@ -1,0 +1,112 @@
+//! What every command that looks at flows needs: the catalogue, connections, and the engine over
+//! both.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use flowrun_card::Registry;
+use flowrun_connections::ConnectionStore;
+use flowrun_engine::{CheckOptions, Checked, Engine};
+
+use crate::{args, exit::Exit, render, sandbox::EmbeddedSandbox};
+
+/// The catalogue and how much to say.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) registry: Registry,
+    pub(crate) verbose: u8,
+}
+
+impl Context {
+    pub(crate) fn new(registry: Registry, verbose: u8) -> Self {
+        render::logging(verbose);
+        Self { registry, verbose }
+    }
+
+    /// The engine for flows in a folder.
+    pub(crate) fn engine(self, folder: &Path) -> Result<Engine, Exit> {
+        let store = open_connections(folder)?;
+        Ok(Engine::builder()
+            .registry(self.registry)
+            .connections(store)
+            .build())
+    }
+}
+
+/// The connections that a folder sees: `connections.yaml` there or above, then the user's own.
+pub(crate) fn open_connections(folder: &Path) -> Result<ConnectionStore, Exit> {
+    let sandbox = Arc::new(EmbeddedSandbox::default());
+    ConnectionStore::open(folder, user_folder().as_deref(), Some(sandbox)).map_err(|error| {
+        render::error(&error.to_string(), None);
+        Exit::Connection
+    })
+}
+
+/// The user's configuration folder, by the XDG base directory specification.
+fn user_folder() -> Option<PathBuf> {
+    let of = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
+    of("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| of("HOME").map(|home| PathBuf::from(home).join(".config")))
+        .map(|config| config.join("flowrun"))
+}
+
+/// The folder that a flow's relative paths start from: its own.
+pub(crate) fn folder_of(flow: &Path) -> PathBuf {
+    let folder = match flow.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+/// Reads and checks a flow file.
+pub(crate) fn check(
+    engine: &Engine,
+    flow: &Path,
+    connections: &[(String, String)],
+) -> Result<Checked, Exit> {
+    let options = CheckOptions {
+        connections: connections.iter().cloned().collect(),
+    };
+    engine.check_file(flow, &options).map_err(|error| {
+        let name = flow.display();
+        let help = match (error.kind(), flow.to_str()) {
+            (std::io::ErrorKind::NotFound, Some(text)) if !text.contains(['/', '.']) => {
+                let near = args::COMMANDS
+                    .into_iter()
+                    .map(|command| (strsim::damerau_levenshtein(command, text), command))
+                    .filter(|(distance, _)| *distance <= 2)
+                    .min()
+                    .map(|(_, command)| format!("did you mean `flowrun {command}`?"));
+                near.or_else(|| Some("`flowrun help` lists the commands".to_owned()))
+            }
+            (std::io::ErrorKind::IsADirectory, _) => Some("name a flow file in it".to_owned()),
+            _ => None,
+        };
+        render::error(
+            &format!("cannot read `{name}`: {}", reason(&error)),
+            help.as_deref(),
+        );
+        Exit::Invalid
+    })
+}
+
+/// An operating system's error without its number.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((reason, _)) => lower_first(reason),
+        None => lower_first(&text),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
