@@ -8,6 +8,13 @@
 //! Both sides run interleaved in one process; a row gives the medians and their ratio. Numbers
 //! depend on the machine, ratios much less.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a measurement prints, and ends where it cannot go on"
+)]
+
 use std::{
     error::Error,
     fmt::Write as _,
@@ -68,9 +75,9 @@ fn random(cards: usize, edges: usize) -> Graph {
 fn flow(graph: &Graph) -> String {
     let mut text = String::from("flow: bench\nmax_parallel: 64\ncards:\n");
     for (card, reads) in graph.iter().enumerate() {
-        let _ = write!(text, "  c{card}: {{ card: text.upper, with: {{ text: \"x");
+        write!(text, "  c{card}: {{ card: text.upper, with: {{ text: \"x").ok();
         for read in reads {
-            let _ = write!(text, "{{{{ eq cards.c{read} 'X' }}}}");
+            write!(text, "{{{{ eq cards.c{read} 'X' }}}}").ok();
         }
         text.push_str("\" } }\n");
     }
@@ -105,7 +112,9 @@ fn by_hand(runtime: &tokio::runtime::Runtime, graph: &Graph) -> Duration {
         .map(|reads| {
             let templates = reads
                 .iter()
-                .map(|read| Template::compile(&format!("{{{{eq c{read} 'X'}}}}")).expect("a template"))
+                .map(|read| {
+                    Template::compile(&format!("{{{{eq c{read} 'X'}}}}")).expect("a template")
+                })
                 .collect();
             edges.add_node(templates)
         })
@@ -128,16 +137,17 @@ fn by_hand(runtime: &tokio::runtime::Runtime, graph: &Graph) -> Duration {
         let mut waits: Vec<usize> = graph.iter().map(Vec::len).collect();
         let mut outputs = Json::Object(Map::new());
         let mut tasks = tokio::task::JoinSet::new();
-        let start = |tasks: &mut tokio::task::JoinSet<(usize, String)>, outputs: &Json, node: usize| {
-            let mut input = String::from("x");
-            for edge in 0..graph[node].len() {
-                let text = handlebars
-                    .render(&format!("{node}.{edge}"), outputs)
-                    .expect("a text");
-                input.push_str(&text);
-            }
-            tasks.spawn(async move { (node, input.to_uppercase()) });
-        };
+        let start =
+            |tasks: &mut tokio::task::JoinSet<(usize, String)>, outputs: &Json, node: usize| {
+                let mut input = String::from("x");
+                for edge in 0..graph[node].len() {
+                    let text = handlebars
+                        .render(&format!("{node}.{edge}"), outputs)
+                        .expect("a text");
+                    input.push_str(&text);
+                }
+                tasks.spawn(async move { (node, input.to_uppercase()) });
+            };
         for node in (0..graph.len()).filter(|node| waits[*node] == 0) {
             start(&mut tasks, &outputs, node);
         }
@@ -218,8 +228,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         serde_json::to_string(&list)?
     );
     let plan_of_loop = plan(&engine, &text)?;
-    let looped = median((0..ROUNDS).map(|_| run(&runtime, &engine, &plan_of_loop)).collect());
-    let by_hand_fan = median((0..ROUNDS).map(|_| by_hand(&runtime, &cases[1].1)).collect());
+    let looped = median(
+        (0..ROUNDS)
+            .map(|_| run(&runtime, &engine, &plan_of_loop))
+            .collect(),
+    );
+    let by_hand_fan = median(
+        (0..ROUNDS)
+            .map(|_| by_hand(&runtime, &cases[1].1))
+            .collect(),
+    );
     println!(
         "| for_each over 10,000 items | {items} | {:.2} | {:.2} | {:.2} |",
         micros(looped, items),
@@ -238,7 +256,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let time = median(checks);
-        println!("| {cards} cards, {} KiB | {:.1} ms |", text.len() / 1024, time.as_secs_f64() * 1e3);
+        println!(
+            "| {cards} cards, {} KiB | {:.1} ms |",
+            text.len() / 1024,
+            time.as_secs_f64() * 1e3
+        );
     }
     println!("\npeak memory of this process: {}", peak_memory());
 

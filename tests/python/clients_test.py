@@ -48,6 +48,13 @@ def client(service, credentials=None):
     )
 
 
+def create_bucket(s3, name):
+    s3.create_bucket(
+        Bucket=name,
+        CreateBucketConfiguration={"LocationConstraint": SANDBOX.variables["AWS_REGION"]},
+    )
+
+
 def connection(nickname):
     with open(ROOT / "flows" / "connections.yaml", encoding="utf-8") as file:
         return yaml.safe_load(file)[nickname]
@@ -60,7 +67,7 @@ def error_code(raised):
 class Boto3(unittest.TestCase):
     def test_an_object_comes_back_with_its_metadata(self):
         s3 = client("s3")
-        s3.create_bucket(Bucket="clients-boto3")
+        create_bucket(s3, "clients-boto3")
         body = os.urandom(100_000)
         put = s3.put_object(
             Bucket="clients-boto3", Key="a b/ü+%2F.bin", Body=body, Metadata={"origin": "test"}
@@ -76,7 +83,7 @@ class Boto3(unittest.TestCase):
 
     def test_a_multipart_upload_is_assembled(self):
         s3 = client("s3")
-        s3.create_bucket(Bucket="clients-multipart")
+        create_bucket(s3, "clients-multipart")
         body = os.urandom(2 * PART + 17)
         config = boto3.s3.transfer.TransferConfig(
             multipart_threshold=PART, multipart_chunksize=PART
@@ -121,6 +128,23 @@ class AssumeRole(unittest.TestCase):
     def test_the_caller_is_who_the_sandbox_says(self):
         identity = client("sts").get_caller_identity()
         self.assertRegex(identity["Arn"], r"^arn:aws:iam::\d{12}:")
+
+    def test_the_right_external_id_opens_the_role(self):
+        demo = connection("demo-vault")
+        session = self.assume(ExternalId=demo["external_id"])["Credentials"]
+        vault = client("s3", session)
+        vault.put_object(Bucket="reports-vault", Key="clients.txt", Body=b"x")
+        with self.assertRaises(botocore.exceptions.ClientError) as raised:
+            vault.get_object(Bucket="reports-vault", Key="clients.txt")
+        self.assertEqual(error_code(raised), "AccessDenied")
+
+    def test_a_session_needs_its_token(self):
+        demo = connection("demo-vault")
+        session = self.assume(ExternalId=demo["external_id"])["Credentials"]
+        with self.assertRaises(botocore.exceptions.ClientError):
+            client("s3", session | {"SessionToken": None}).put_object(
+                Bucket="reports-vault", Key="clients.txt", Body=b"x"
+            )
 
     def test_a_missing_external_id_is_refused(self):
         with self.assertRaises(botocore.exceptions.ClientError) as raised:

@@ -43,7 +43,7 @@ pub fn run(
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; both go where clap sends them.
-            let _ = error.print();
+            error.print().ok();
             return if error.use_stderr() {
                 Exit::Invalid
             } else {

@@ -5,6 +5,8 @@
 //! cargo run -p flowrun-engine --example embed
 //! ```
 
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::{any::Any, error::Error, num::NonZeroU32, sync::Arc};
 
 use flowrun_card::{

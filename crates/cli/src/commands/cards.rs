@@ -124,12 +124,13 @@ fn show_list(entries: &[&Entry], as_data: bool) {
     let mut text = String::new();
     for entry in entries {
         let about = About::of(entry);
-        let _ = writeln!(
+        writeln!(
             text,
             "{GOOD}{:width$}{GOOD:#}  {}",
             about.name,
             first_sentence(about.description)
-        );
+        )
+        .ok();
     }
     render::print(&text);
 }
@@ -144,20 +145,21 @@ fn reference(entry: &Entry) -> String {
     match entry {
         Entry::Card { card, .. } => {
             let spec = card.spec();
-            let _ = writeln!(
+            writeln!(
                 text,
                 "\n{DIM}effect:{DIM:#} {}; {}\n{DIM}since:{DIM:#} {}",
                 spec.effect.name(),
                 spec.idempotency.describe(),
                 about.since
-            );
+            )
+            .ok();
         }
         _ => {
-            let _ = writeln!(
+            writeln!(
                 text,
                 "\n{DIM}effect:{DIM:#} pure; a card, and a helper in expressions\n{DIM}since:{DIM:#} {}",
                 about.since
-            );
+            ).ok();
         }
     }
     fields(&mut text, "Inputs", &about.input, true);
@@ -166,7 +168,7 @@ fn reference(entry: &Entry) -> String {
             fields(&mut text, "Outputs", output, false);
         }
         Some(output) => {
-            let _ = writeln!(text, "\n{HELP}Output{HELP:#}\n  {output}");
+            writeln!(text, "\n{HELP}Output{HELP:#}\n  {output}").ok();
         }
         None => {}
     }
@@ -174,26 +176,27 @@ fn reference(entry: &Entry) -> String {
         Entry::Card { card, .. } => {
             let permissions = permissions(&**card);
             if !permissions.is_empty() {
-                let _ = writeln!(text, "\n{HELP}Permissions{HELP:#}");
+                writeln!(text, "\n{HELP}Permissions{HELP:#}").ok();
                 for permission in permissions {
-                    let _ = writeln!(text, "  {permission}");
+                    writeln!(text, "  {permission}").ok();
                 }
             }
             for example in card.examples() {
-                let _ = writeln!(text, "\n{HELP}Example{HELP:#}: {}\n", example.title);
+                writeln!(text, "\n{HELP}Example{HELP:#}: {}\n", example.title).ok();
                 for line in example.flow.trim().lines() {
-                    let _ = writeln!(text, "  {line}");
+                    writeln!(text, "  {line}").ok();
                 }
             }
         }
         Entry::Function(function) => {
-            let _ = writeln!(text, "\n{HELP}Examples{HELP:#}");
+            writeln!(text, "\n{HELP}Examples{HELP:#}").ok();
             for example in function.examples {
-                let _ = writeln!(
+                writeln!(
                     text,
                     "  {{{{ {} }}}}  {DIM}→{DIM:#} {}",
                     example.call, example.result
-                );
+                )
+                .ok();
             }
         }
         _ => {}
@@ -207,7 +210,7 @@ fn fields(text: &mut String, title: &str, ty: &Type, is_input: bool) {
     if rows.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{HELP}{title}{HELP:#}");
+    writeln!(text, "\n{HELP}{title}{HELP:#}").ok();
     let name_width = rows
         .iter()
         .map(|row| row.name.chars().count())
@@ -226,10 +229,11 @@ fn fields(text: &mut String, title: &str, ty: &Type, is_input: bool) {
             note,
             description,
         } = row;
-        let _ = writeln!(
+        writeln!(
             text,
             "  {GOOD}{name:name_width$}{GOOD:#}  {ty:type_width$}  {DIM}{note}{DIM:#}{description}"
-        );
+        )
+        .ok();
     }
 }
 

@@ -65,13 +65,14 @@ fn list(store: &ConnectionStore) -> Exit {
     let mut text = String::new();
     for row in rows {
         for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(text, "{cell:width$}  ");
+            write!(text, "{cell:width$}  ").ok();
         }
-        let _ = writeln!(
+        writeln!(
             text,
             "{DIM}{}{DIM:#}",
             row.last().map_or("", String::as_str)
-        );
+        )
+        .ok();
     }
     render::print(&text);
     Exit::Done
@@ -134,7 +135,7 @@ fn show(connection: &Connection) -> String {
     let mut text = format!("{GOOD}{}{GOOD:#}\n", connection.nickname);
     for (name, value) in rows {
         if let Some(value) = value {
-            let _ = writeln!(text, "  {DIM}{name:16}{DIM:#}  {value}");
+            writeln!(text, "  {DIM}{name:16}{DIM:#}  {value}").ok();
         }
     }
     text
@@ -163,7 +164,7 @@ fn test(store: &ConnectionStore, nickname: &str) -> Exit {
             ];
             for (name, value) in rows {
                 if let Some(value) = value {
-                    let _ = writeln!(text, "  {DIM}{name:8}{DIM:#}  {value}");
+                    writeln!(text, "  {DIM}{name:8}{DIM:#}  {value}").ok();
                 }
             }
             render::print(&text);

@@ -102,10 +102,10 @@ fn report_diagnostics(checked: &Checked, json: bool) {
     let text = diagnostics::render(&checked.source, &checked.diagnostics, Format::Text);
     let mut out = anstream::stderr().lock();
     // Where standard error is gone there is nobody to tell.
-    let _ = write!(out, "{text}");
+    write!(out, "{text}").ok();
     if checked.has_errors() {
         let summary = diagnostics::summary(&checked.source, &checked.diagnostics);
-        let _ = writeln!(out, "{summary}");
+        writeln!(out, "{summary}").ok();
     }
 }
 

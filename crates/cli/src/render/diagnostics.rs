@@ -13,12 +13,14 @@ use crate::{args::Format, render::text::count};
 pub(crate) fn render(source: &Source, diagnostics: &[Diagnostic], format: Format) -> String {
     let mut text = String::new();
     for diagnostic in diagnostics {
-        let _ = match format {
-            Format::Text => writeln!(text, "{}\n", with_source(source, diagnostic)),
-            Format::Short => writeln!(text, "{}", diagnostic.to_line(source)),
-            Format::Json => writeln!(text, "{}", as_json(source, diagnostic)),
-            Format::Github => writeln!(text, "{}", annotation(source, diagnostic)),
+        let shown = match format {
+            Format::Text => format!("{}\n", with_source(source, diagnostic)),
+            Format::Short => diagnostic.to_line(source),
+            Format::Json => as_json(source, diagnostic).to_string(),
+            Format::Github => annotation(source, diagnostic),
         };
+        text.push_str(&shown);
+        text.push('\n');
     }
     text
 }
@@ -133,7 +135,7 @@ fn annotation(source: &Source, diagnostic: &Diagnostic) -> String {
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let mut message = diagnostic.message.clone();
     if let Some(help) = &diagnostic.help {
-        let _ = write!(message, "\nhelp: {help}");
+        write!(message, "\nhelp: {help}").ok();
     }
     format!(
         "::{} file={},line={},endLine={},col={},endColumn={},title={}::{}",

@@ -50,7 +50,8 @@ impl Live {
                     "facts",
                     move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
                         // A line that cannot be drawn is drawn at the next tick.
-                        let _ = out.write_str(&plain::done(progress.snapshot()).join(", "));
+                        out.write_str(&plain::done(progress.snapshot()).join(", "))
+                            .ok();
                     },
                 );
                 let bar = self
@@ -91,7 +92,7 @@ impl Live {
             false => anstream::adapter::strip_str(line).to_string(),
         };
         // Where the terminal is gone there is nobody to show it to.
-        let _ = self.screen.println(line);
+        self.screen.println(line).ok();
     }
 
     fn bar(&self, address: &str, facts: &str) -> ProgressBar {
@@ -107,7 +108,7 @@ impl Live {
         for (_, bar) in self.bars.drain().chain(self.loops.drain()) {
             bar.finish_and_clear();
         }
-        let _ = self.screen.clear();
+        self.screen.clear().ok();
     }
 }
 

@@ -25,9 +25,9 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) fn error(message: &str, help: Option<&str>) {
     let mut out = anstream::stderr().lock();
     // Where standard error is gone there is nobody to tell.
-    let _ = writeln!(out, "{ERROR}error{ERROR:#}: {message}");
+    writeln!(out, "{ERROR}error{ERROR:#}: {message}").ok();
     if let Some(help) = help {
-        let _ = writeln!(out, "{HELP}help{HELP:#}: {help}");
+        writeln!(out, "{HELP}help{HELP:#}: {help}").ok();
     }
 }
 
@@ -35,7 +35,9 @@ pub(crate) fn error(message: &str, help: Option<&str>) {
 /// head` is no error.
 pub(crate) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .ok();
 }
 
 /// Whether standard error is a terminal that somebody watches.
@@ -48,17 +50,20 @@ pub(crate) fn is_watched() -> bool {
 pub(crate) fn logging(verbose: u8) {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::new(filter),
+        Ok(filter) if !filter.is_empty() => filter,
         _ => match verbose {
             0 => return,
-            1 => EnvFilter::new("warn,flowrun=info"),
-            _ => EnvFilter::new("info,flowrun=debug"),
+            1 => "warn,flowrun=info".to_owned(),
+            _ => "info,flowrun=debug".to_owned(),
         },
     };
+    // The S3 layer of the sandbox logs what clients send, signed URLs too.
+    let filter = EnvFilter::new(format!("{filter},s3s=off"));
     // Already set where another program embeds this command line: its choice stands.
-    let _ = fmt()
+    fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .try_init();
+        .try_init()
+        .ok();
 }

@@ -109,10 +109,10 @@ impl Lines {
         };
         let mut line = format!("  {mark} {address}{word}");
         if !card.is_empty() {
-            let _ = write!(line, " {DIM}{card}{DIM:#}");
+            write!(line, " {DIM}{card}{DIM:#}").ok();
         }
         if !facts.is_empty() {
-            let _ = write!(line, " {DIM}({}){DIM:#}", facts.join(", "));
+            write!(line, " {DIM}({}){DIM:#}", facts.join(", ")).ok();
         }
         Some(line)
     }
@@ -137,7 +137,7 @@ pub(crate) fn done(progress: ProgressSnapshot) -> Vec<String> {
 
 /// Prints lines on standard error.
 pub(crate) fn print(lines: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{lines}");
+    writeln!(anstream::stderr().lock(), "{lines}").ok();
 }
 
 /// How a run ended, with what to do where it failed.
@@ -185,20 +185,21 @@ pub(crate) fn failure(error: &RunError, source: &Source) -> String {
         printable(&error.message)
     );
     if let Some(card) = &error.card {
-        let _ = write!(text, "\n  {DIM}card:{DIM:#} {card}");
+        write!(text, "\n  {DIM}card:{DIM:#} {card}").ok();
         if error.attempts > 1 {
-            let _ = write!(text, " {DIM}({} attempts){DIM:#}", error.attempts);
+            write!(text, " {DIM}({} attempts){DIM:#}", error.attempts).ok();
         }
     }
     if let Some(span) = error.span {
         let at = source.position(span.start);
-        let _ = write!(
+        write!(
             text,
             "\n  {DIM}at:{DIM:#} {}:{}:{}",
             source.name(),
             at.line,
             at.column
-        );
+        )
+        .ok();
     }
     details(
         &mut text,
@@ -232,13 +233,13 @@ fn details(
     help: Option<&str>,
 ) {
     if let Some(code) = code {
-        let _ = write!(text, "\n  {DIM}code:{DIM:#} {}", printable(code));
+        write!(text, "\n  {DIM}code:{DIM:#} {}", printable(code)).ok();
     }
     for (name, value) in context {
-        let _ = write!(text, "\n  {DIM}{name}:{DIM:#} {}", printable(value));
+        write!(text, "\n  {DIM}{name}:{DIM:#} {}", printable(value)).ok();
     }
     if let Some(help) = help {
-        let _ = write!(text, "\n{HELP}help{HELP:#}: {help}");
+        write!(text, "\n{HELP}help{HELP:#}: {help}").ok();
     }
 }
 

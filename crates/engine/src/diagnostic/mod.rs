@@ -69,13 +69,6 @@ impl Diagnostic {
         }
     }
 
-    /// What stands at the caret.
-    #[must_use]
-    pub(crate) fn label(mut self, text: impl Into<String>) -> Self {
-        self.primary.text = text.into();
-        self
-    }
-
     /// Another place that has to do with it.
     #[must_use]
     pub(crate) fn also(mut self, span: Span, text: impl Into<String>) -> Self {

@@ -83,11 +83,6 @@ pub(super) fn dotted(names: &[Name]) -> String {
 }
 
 impl Parsed {
-    /// Where it stands: the expression inside the braces, or the whole text.
-    pub(crate) fn span(&self) -> Span {
-        self.root.span
-    }
-
     /// Every path that is read, in source order; names that `each` gives are left out.
     pub(crate) fn references(&self) -> Vec<Reference<'_>> {
         let mut walk = Walk::default();

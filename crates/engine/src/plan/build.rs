@@ -195,10 +195,7 @@ impl<'a> Planner<'a> {
                         .known
                         .vars
                         .insert(Arc::clone(&name.value), known);
-                    planned.push(PlannedVar {
-                        name: Arc::clone(&name.value),
-                        slot,
-                    });
+                    planned.push(PlannedVar { slot });
                 }
                 None => whole = false,
             }

@@ -169,7 +169,7 @@ impl<'a> CardDraft<'a> {
                     with: with.as_ref().map(|with| with_of(with, entry, diagnostics)),
                     connection: connection
                         .as_ref()
-                        .or(default_connection.filter(|_| takes_connection))
+                        .or_else(|| default_connection.filter(|_| takes_connection))
                         .map(|scalar| Draft::scalar(&scalar.value, scalar.span, diagnostics)),
                 }
             }

@@ -12,7 +12,7 @@ impl Plan {
         let mut text = String::from("flowchart TD\n");
         self.mermaid_body(&mut text, BodyId::FLOW, 1);
         for (from, to) in self.edges() {
-            let _ = writeln!(text, "  {} --> {}", node(from), node(to));
+            writeln!(text, "  {} --> {}", node(from), node(to)).ok();
         }
         text
     }
@@ -25,12 +25,12 @@ impl Plan {
             match group {
                 // A box without nodes has no place for arrows to end.
                 Some(inner) if self.body(inner).is_some_and(|body| !body.cards.is_empty()) => {
-                    let _ = writeln!(text, "{indent}subgraph {}[\"{label}\"]", node(id));
+                    writeln!(text, "{indent}subgraph {}[\"{label}\"]", node(id)).ok();
                     self.mermaid_body(text, inner, depth + 1);
-                    let _ = writeln!(text, "{indent}end");
+                    writeln!(text, "{indent}end").ok();
                 }
                 _ => {
-                    let _ = writeln!(text, "{indent}{}[\"{label}\"]", node(id));
+                    writeln!(text, "{indent}{}[\"{label}\"]", node(id)).ok();
                 }
             }
         }
@@ -58,7 +58,7 @@ impl Plan {
                 [] => String::new(),
                 some => format!(" [{}]", some.join(", ")),
             };
-            let _ = writeln!(text, "  {} -> {}{attributes};", node(tail), node(head));
+            writeln!(text, "  {} -> {}{attributes};", node(tail), node(head)).ok();
         }
         text.push_str("}\n");
         text
@@ -70,13 +70,13 @@ impl Plan {
             let label = label.join("\\n").replace('"', "\\\"");
             match group {
                 Some(inner) if self.body(inner).is_some_and(|body| !body.cards.is_empty()) => {
-                    let _ = writeln!(text, "{indent}subgraph cluster_{} {{", node(id));
-                    let _ = writeln!(text, "{indent}  label=\"{label}\";");
+                    writeln!(text, "{indent}subgraph cluster_{} {{", node(id)).ok();
+                    writeln!(text, "{indent}  label=\"{label}\";").ok();
                     self.dot_body(text, inner, depth + 1);
-                    let _ = writeln!(text, "{indent}}}");
+                    writeln!(text, "{indent}}}").ok();
                 }
                 _ => {
-                    let _ = writeln!(text, "{indent}{} [label=\"{label}\"];", node(id));
+                    writeln!(text, "{indent}{} [label=\"{label}\"];", node(id)).ok();
                 }
             }
         }

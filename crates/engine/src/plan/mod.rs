@@ -129,7 +129,6 @@ pub(crate) struct PlannedInput {
 
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedVar {
-    pub(crate) name: Arc<str>,
     pub(crate) slot: Slot,
 }
 

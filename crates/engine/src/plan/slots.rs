@@ -15,7 +15,7 @@ use crate::{
     diagnostic::{Code, Diagnostic},
     expression::{self, Checked},
     suggest,
-    syntax::{Key, Scalar, Style},
+    syntax::{Key, Scalar},
 };
 
 /// Checks the texts of a flow against what is known of it.
@@ -114,7 +114,6 @@ impl Checker<'_> {
         if let TypeKind::Connection { kind } = &expected.kind {
             return self.alias(&scalar.text, span, kind.as_deref());
         }
-        let plain = scalar.style == Style::Plain;
         let value = match scalar.value(expected) {
             Ok(value) => value,
             Err(error) => {
@@ -461,11 +460,6 @@ impl Slot {
             _ => None,
         }
     }
-}
-
-/// Whether a slot takes nothing but text.
-fn is_text(ty: &Type) -> bool {
-    matches!(ty.kind, TypeKind::String { .. })
 }
 
 trait TakesText {

@@ -69,7 +69,12 @@ pub(super) fn resolve(
                     .map_err(|error| (error.message, None)),
                 None if input.required => Err((
                     "missing".to_owned(),
-                    Some(format!("add `--input {}=VALUE`", input.name)),
+                    Some(match &input.description {
+                        Some(description) => {
+                            format!("add `--input {}=VALUE` — {description}", input.name)
+                        }
+                        None => format!("add `--input {}=VALUE`", input.name),
+                    }),
                 )),
                 None => Ok(Value::Null),
             },
