@@ -74,13 +74,3 @@ fn names_that_each_gives_are_no_references() {
         ],
     );
 }
-
-#[test]
-fn spans_are_those_of_the_expression_or_of_the_whole_text() {
-    let span = |text: &str| {
-        let parsed = parse_scalar(text, &spans(text), &mut Vec::new()).unwrap();
-        text.get(parsed.span().range()).unwrap().to_owned()
-    };
-    assert_eq!(span("\n{{ eq a b }}\n"), "eq a b");
-    assert_eq!(span("x {{ a }}"), "x {{ a }}");
-}
