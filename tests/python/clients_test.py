@@ -192,7 +192,7 @@ class AwsCli(unittest.TestCase):
         demo = connection("demo-vault")
         result = self.aws(
             "sts", "assume-role", "--role-arn", demo["role_arn"],
-            "--role-session-name", "clients", "--external-id", "wrong", expect=254,
+            "--role-session-name", "clients", "--external-id", "wrong", expect=255,
         )
         self.assertIn("AccessDenied", result.stderr)
 

@@ -72,6 +72,7 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
     );
     definitions.insert("input".to_owned(), input());
     definitions.insert("retry".to_owned(), retry());
+    definitions.insert("after".to_owned(), after());
     definitions.insert(
         "duration".to_owned(),
         json!({
@@ -244,11 +245,35 @@ fn retry() -> Json {
     })
 }
 
+fn after() -> Json {
+    json!({
+        "description": "A card that must have succeeded, or may also have been skipped.",
+        "oneOf": [
+            { "type": "string", "pattern": ID },
+            {
+                "type": "object",
+                "required": ["card"],
+                "additionalProperties": false,
+                "properties": {
+                    "card": { "type": "string", "pattern": ID },
+                    "or_skipped": { "type": "boolean" },
+                },
+            },
+        ],
+    })
+}
+
 fn first_sentence(text: &str) -> &str {
-    match text.split_once(". ") {
-        Some((first, _)) => first,
-        None => text.trim_end_matches('.'),
-    }
+    let end = text
+        .find(". ")
+        .or_else(|| {
+            text.find(
+                ".
+",
+            )
+        })
+        .unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).trim_end_matches('.')
 }
 
 /// Whether a card's `with` must be there: an input that is neither optional nor a connection.

@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use flowrun_card::{Connections, Registry, Type};
 
 use super::{
-    Plan, PlannedBody, PlannedCard, PlannedConnection, PlannedInput, PlannedVar, Slot,
+    Plan, PlannedBody, PlannedCard, PlannedConnection, PlannedInput, PlannedVar,
     draft::{self, CardDraft, Draft, outputs_of},
     edges::{Edges, edges},
     layout::{Layout, number},
@@ -447,12 +447,4 @@ fn program(flow: &Flow, layout: &Layout<'_>, edges: &[Edges]) -> Option<Program>
         })
         .collect();
     Program::new(cards, number(layout.bodies.len())).ok()
-}
-
-impl Slot {
-    /// Whether this is known before the run.
-    #[cfg(test)]
-    pub(crate) fn is_constant(&self) -> bool {
-        matches!(self, Slot::Constant(_))
-    }
 }
