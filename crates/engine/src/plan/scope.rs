@@ -285,7 +285,8 @@ impl Scope for At<'_> {
                 // A hash table has no order: the suggestion shall not depend on it.
                 let mut names: Vec<&str> = table.keys().map(|name| &**name).collect();
                 names.sort_unstable();
-                unknown(what, name, suggest::among(name, names))
+                let near = suggest::among(name, names.iter().copied());
+                unknown(what, name, near.or_else(|| listed(&names)))
             }
         };
         match namespace {
@@ -329,6 +330,16 @@ impl Scope for At<'_> {
                 }
             }
         }
+    }
+}
+
+/// The names that there are, where they are few.
+fn listed(names: &[&str]) -> Option<String> {
+    let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match list.len() {
+        0 => None,
+        1..=8 => Some(format!("it has {}", list.join(", "))),
+        _ => None,
     }
 }
 
