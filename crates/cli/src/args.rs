@@ -1,6 +1,10 @@
 //! The arguments of every command.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
@@ -201,6 +205,30 @@ pub(crate) fn with_default_command(arguments: impl IntoIterator<Item = OsString>
         arguments.insert(at, OsString::from("run"));
     }
     arguments
+}
+
+/// A first argument that looks like a mistyped command: a bare word that is no file.
+pub(crate) fn mistyped_command(arguments: &[OsString]) -> Option<&str> {
+    let word = arguments
+        .iter()
+        .skip(1)
+        .find(|argument| !is_verbose(argument))?
+        .to_str()?;
+    let bare = !word.contains(['/', '.']) && !word.starts_with('-');
+    (bare && !COMMANDS.contains(&word) && !Path::new(word).exists()).then_some(word)
+}
+
+/// What may have been meant by a word that is no command.
+pub(crate) fn suggest_command(word: &str) -> String {
+    COMMANDS
+        .into_iter()
+        .map(|command| (strsim::damerau_levenshtein(command, word), command))
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map_or_else(
+            || "`flowrun help` lists the commands".to_owned(),
+            |(_, command)| format!("did you mean `flowrun {command}`?"),
+        )
 }
 
 /// `-v`, `-vv`, `--verbose`: global, so that they may stand before the command.

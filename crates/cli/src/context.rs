@@ -75,13 +75,7 @@ pub(crate) fn check(
         let name = flow.display();
         let help = match (error.kind(), flow.to_str()) {
             (std::io::ErrorKind::NotFound, Some(text)) if !text.contains(['/', '.']) => {
-                let near = args::COMMANDS
-                    .into_iter()
-                    .map(|command| (strsim::damerau_levenshtein(command, text), command))
-                    .filter(|(distance, _)| *distance <= 2)
-                    .min()
-                    .map(|(_, command)| format!("did you mean `flowrun {command}`?"));
-                near.or_else(|| Some("`flowrun help` lists the commands".to_owned()))
+                Some(args::suggest_command(text))
             }
             (std::io::ErrorKind::IsADirectory, _) => Some("name a flow file in it".to_owned()),
             _ => None,

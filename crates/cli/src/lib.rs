@@ -39,9 +39,18 @@ pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     register: impl FnOnce(&mut Registry) -> Result<(), RegistryError>,
 ) -> ExitCode {
-    let cli = match Cli::try_parse_from(args::with_default_command(arguments)) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(args::with_default_command(arguments.iter().cloned())) {
         Ok(cli) => cli,
         Err(error) => {
+            // What stands after a mistyped command is not wrong for that.
+            if error.use_stderr()
+                && let Some(word) = args::mistyped_command(&arguments)
+            {
+                let help = args::suggest_command(word);
+                render::error(&format!("there is no command `{word}`"), Some(&help));
+                return Exit::Invalid.into();
+            }
             // Help and version are no errors; both go where clap sends them.
             error.print().ok();
             return if error.use_stderr() {

@@ -54,6 +54,8 @@ pub(crate) fn find_in(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
     match path.try_exists() {
         Ok(true) => Ok(Some(path)),
         Ok(false) => Ok(None),
+        // Below a regular file there is none; what is wrong there is not the connections.
+        Err(source) if source.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
         Err(source) => Err(StoreError::Read { path, source }),
     }
 }

@@ -233,7 +233,7 @@ impl Role {
                      `external_id` to send"
                 };
                 let failure = failed(
-                    ErrorKind::PermissionDenied,
+                    ErrorKind::Connection,
                     // AWS says here whether a policy denies it, and which sort of policy.
                     format!("the role may not be assumed by {who}{}", self.reason(error)),
                 )

@@ -10,7 +10,8 @@ pub(crate) fn nearest<'a>(
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| {
             let length = name.chars().count().max(candidate.chars().count());
-            *distance <= (length / 3).max(1)
+            // Names that share nothing are not near, however short.
+            *distance <= (length / 3).max(1) && *distance < length
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

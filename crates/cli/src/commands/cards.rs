@@ -257,7 +257,7 @@ fn rows_of(rows: &mut Vec<Row>, path: &str, ty: &Type, is_input: bool) {
         };
         rows.push(Row {
             ty: field.ty.to_string(),
-            note: note(field, is_input),
+            note: note(field, is_input, path.is_empty()),
             description: field.description.lines().collect::<Vec<_>>().join(" "),
             name: name.clone(),
         });
@@ -269,7 +269,11 @@ fn rows_of(rows: &mut Vec<Row>, path: &str, ty: &Type, is_input: bool) {
     }
 }
 
-fn note(field: &Field, is_input: bool) -> String {
+fn note(field: &Field, is_input: bool, is_top: bool) -> String {
+    // Within an input, the card's own connection stands in for one that is left out.
+    if !is_top && matches!(field.ty.kind, TypeKind::Connection { .. }) {
+        return String::new();
+    }
     match (&field.default, is_input) {
         (Some(default), true) if !default.is_null() => format!("default {default}  "),
         (_, true) if field.required => "required  ".to_owned(),
@@ -357,9 +361,10 @@ fn as_json(entry: &Entry) -> Json {
 }
 
 fn first_sentence(text: &str) -> &str {
-    let end = text
-        .find(". ")
-        .or_else(|| text.find(".\n"))
+    let end = [". ", ".\n"]
+        .into_iter()
+        .filter_map(|end| text.find(end))
+        .min()
         .map_or(text.len(), |at| at + 1);
     text.get(..end).unwrap_or(text).trim_end()
 }

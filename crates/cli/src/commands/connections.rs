@@ -64,15 +64,18 @@ fn list(store: &ConnectionStore) -> Exit {
         .collect();
     let mut text = String::new();
     for row in rows {
+        let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            write!(text, "{cell:width$}  ").ok();
+            write!(line, "{cell:width$}  ").ok();
         }
-        writeln!(
-            text,
-            "{DIM}{}{DIM:#}",
-            row.last().map_or("", String::as_str)
-        )
-        .ok();
+        match row.last() {
+            Some(description) if !description.is_empty() => {
+                writeln!(text, "{line}{DIM}{description}{DIM:#}").ok();
+            }
+            _ => {
+                writeln!(text, "{}", line.trim_end()).ok();
+            }
+        }
     }
     render::print(&text);
     Exit::Done

@@ -567,6 +567,14 @@ impl Checker<'_> {
         before: &[Type],
         place: Place,
     ) -> Option<(Argument, Type)> {
+        if let Draft::List { span, .. } | Draft::Object { span, .. } = draft {
+            self.report(Diagnostic::error(
+                Code::WRONG_TYPE,
+                *span,
+                "expected an expression over the elements, such as `gt it.size 0`",
+            ));
+            return None;
+        }
         let element = before.iter().find_map(Type::items).unwrap_or(Type::ANY);
         let checked = self.expression(draft, place, Some(&element))?;
         if !ty.accepts(&checked.ty) {

@@ -316,7 +316,9 @@ impl<'a> Planner<'a> {
                 Code::CYCLE,
                 layout.span(*first),
                 if inner {
-                    format!("`{id}` waits for itself: it, or a card inside it, reads `cards.{id}`")
+                    format!(
+                        "`{id}` waits for itself: it, or a card inside it, reads `cards.{id}` or names it in `after`"
+                    )
                 } else {
                     format!("`{id}` waits for itself")
                 },
@@ -406,6 +408,19 @@ fn connections(
             nickname,
             kind,
         });
+    }
+    for (alias, nickname) in &options.connections {
+        if !table.contains_key(alias.as_str()) {
+            let aliases = planned.iter().map(|declared| &*declared.alias);
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::UNKNOWN_CONNECTION,
+                    flow.id.span,
+                    format!("the flow has no connection `{alias}` for `{nickname}` to stand for"),
+                )
+                .maybe_help(suggest::among(alias, aliases)),
+            );
+        }
     }
     (planned, table)
 }

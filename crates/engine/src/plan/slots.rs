@@ -15,7 +15,7 @@ use crate::{
     diagnostic::{Code, Diagnostic},
     expression::{self, Checked},
     suggest,
-    syntax::{Key, Scalar},
+    syntax::{Key, Scalar, Style},
 };
 
 /// Checks the texts of a flow against what is known of it.
@@ -150,9 +150,9 @@ impl Checker<'_> {
                 let (code, help) = if found.kind == TypeKind::Null {
                     (Code::WRONG_TYPE, Some("a value must stand here".to_owned()))
                 } else if expected.accepts(&found) {
-                    (Code::WRONG_VALUE, near_option(expected, &scalar.text))
+                    (Code::WRONG_VALUE, near_option(expected, scalar))
                 } else {
-                    (Code::WRONG_TYPE, near_option(expected, &scalar.text))
+                    (Code::WRONG_TYPE, near_option(expected, scalar))
                 };
                 self.report(Diagnostic::error(code, span, message).maybe_help(help));
                 None
@@ -497,7 +497,8 @@ pub(super) fn type_of(value: &Value) -> Type {
 }
 
 /// The option that was probably meant.
-fn near_option(expected: &Type, text: &str) -> Option<String> {
+fn near_option(expected: &Type, scalar: &Scalar) -> Option<String> {
+    let text = &*scalar.text;
     match &expected.kind {
         TypeKind::String { options, .. } => {
             suggest::among(text, options.iter().map(String::as_str))
@@ -508,8 +509,21 @@ fn near_option(expected: &Type, text: &str) -> Option<String> {
         TypeKind::Boolean if matches!(text, "no" | "off" | "No" | "Off" | "FALSE") => {
             Some("write `false`".to_owned())
         }
-        TypeKind::Integer { .. } | TypeKind::Number { .. } if text.parse::<f64>().is_ok() => {
+        TypeKind::Boolean if scalar.style != Style::Plain && matches!(text, "true" | "false") => {
+            Some("a boolean stands without quotes".to_owned())
+        }
+        TypeKind::Integer { .. } | TypeKind::Number { .. }
+            if scalar.style != Style::Plain && text.parse::<f64>().is_ok() =>
+        {
             Some("a number stands without quotes".to_owned())
+        }
+        TypeKind::Integer { .. } | TypeKind::Number { .. }
+            if text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            let digits = text.trim_start_matches('0');
+            let number = if digits.is_empty() { "0" } else { digits };
+            (number != text)
+                .then(|| format!("digits with a leading zero are a string: write `{number}`"))
         }
         _ => None,
     }

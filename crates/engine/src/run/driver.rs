@@ -177,7 +177,9 @@ impl Driver {
             if self.controls.kill.is_cancelled() {
                 return Err(Halt::Killed);
             }
-            if !cancel_seen && self.controls.cancel.is_cancelled() {
+            // A run that was cancelled before it began begins first, so that all of it is skipped.
+            let begins = matches!(self.events.front(), Some(EventKind::Start));
+            if !cancel_seen && !begins && self.controls.cancel.is_cancelled() {
                 cancel_seen = true;
                 self.events.push_front(EventKind::CancelRequested);
             }
@@ -312,11 +314,15 @@ impl Driver {
         }
     }
 
-    /// Waits until all that was recorded is durable.
-    async fn durable(&mut self) -> Result<(), JournalError> {
-        match self.ticket.take() {
-            Some(ticket) => ticket.await,
-            None => Ok(()),
+    /// Waits until all that was recorded is durable. A killed run does not wait.
+    async fn durable(&mut self) -> Result<(), Halt> {
+        let Some(ticket) = self.ticket.take() else {
+            return Ok(());
+        };
+        tokio::select! {
+            biased;
+            () = self.controls.kill.cancelled() => Err(Halt::Killed),
+            durable = ticket => Ok(durable?),
         }
     }
 
@@ -394,18 +400,19 @@ impl Driver {
                 until,
                 ..
             } => {
-                if let Some(handle) = failure.error {
-                    let error = self.store.take_error(handle);
-                    if self.watch.is_some() {
-                        let address = self.store.address(place).to_string();
-                        let delay = Duration::from_millis(until.0.saturating_sub(self.now().0));
-                        self.tell(RunEvent::CardWaiting {
-                            address,
-                            attempt,
-                            error,
-                            delay,
-                        });
-                    }
+                let error = match failure.error {
+                    Some(handle) => self.store.take_error(handle),
+                    None => untold(failure.kind),
+                };
+                if self.watch.is_some() {
+                    let address = self.store.address(place).to_string();
+                    let delay = Duration::from_millis(until.0.saturating_sub(self.now().0));
+                    self.tell(RunEvent::CardWaiting {
+                        address,
+                        attempt,
+                        error,
+                        delay,
+                    });
                 }
             }
             Command::SetTimer {
@@ -657,19 +664,13 @@ impl Driver {
             .and_then(|handle| self.store.error(handle))
         {
             Some(error) => error.clone(),
-            None if cause.failure.kind == ErrorKind::Timeout => {
-                RunError::new(ErrorKind::Timeout, "took longer than its `timeout`", None)
-            }
-            None => RunError::new(
-                cause.failure.kind,
-                format!("ended with an error of kind `{}`", cause.failure.kind),
-                None,
-            ),
+            None => untold(cause.failure.kind),
         };
         if error.span.is_none() {
             error.span = self.span_of(cause);
         }
-        error.card = Some(cause.address.to_string());
+        // The flow's own outputs are no card's.
+        error.card = (!cause.address.steps().is_empty()).then(|| cause.address.to_string());
         error.attempts = cause.attempts;
         error
     }
@@ -702,6 +703,14 @@ fn far() -> Instant {
 
 fn cancelled() -> RunError {
     RunError::new(ErrorKind::Cancelled, "the run was cancelled", None)
+}
+
+/// The error of a failure that comes from the machine, not from a card.
+fn untold(kind: ErrorKind) -> RunError {
+    match kind {
+        ErrorKind::Timeout => RunError::new(kind, "took longer than its `timeout`", None),
+        _ => RunError::new(kind, format!("ended with an error of kind `{kind}`"), None),
+    }
 }
 
 fn unplanned() -> RunError {

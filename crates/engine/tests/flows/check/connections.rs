@@ -1,0 +1,181 @@
+//! Connections: aliases, nicknames, kinds, and what stands in where a card names none.
+
+use flowrun_engine::CheckOptions;
+use insta::assert_snapshot;
+
+use crate::support::{check, check_with};
+
+#[test]
+fn connections_of_cards() {
+    let flow = |connections: &str, card: &str| {
+        check(&format!(
+            r#"flow: f
+connections: {connections}
+cards:
+  one:
+    {card}
+"#
+        ))
+    };
+    let one =
+        |connections: &str, rest: &str| flow(connections, &format!("card: test.list\n    {rest}"));
+    assert_snapshot!(flow("{ shelf: demo-reports }", "card: test.list\n    connection: shelf"), @"ok");
+    assert_snapshot!(one("{ shelf: demo-reports }", "connection: shef"), @"
+        f:6:17: error[unknown-connection]: the flow has no connection `shef`
+          help: did you mean `shelf`?
+        ");
+    assert_snapshot!(one("{}", "connection: shelf"), @"
+        f:6:17: error[unknown-connection]: the flow has no connection `shelf`
+          help: declare it: `connections: { shelf: NICKNAME }` at the top of the flow
+        ");
+    assert_snapshot!(one("{ shelf: demo-reports }", "with: {}"), @"
+        f:5:11: error[missing-connection]: `test.list` needs a connection of kind `shelf`
+          help: add `connection: ALIAS` to the card, with the alias under `connections:` at the top of the flow
+        ");
+    assert_snapshot!(one("{ shelf: demo-report }", "connection: shelf"), @"
+        f:2:23: error[connection-not-found]: there is no connection `demo-report`
+          help: did you mean `demo-reports`?
+        ");
+    assert_snapshot!(one("{ shelf: elsewhere }", "connection: shelf"), @"
+        f:2:23: error[connection-not-found]: there is no connection `elsewhere`
+          help: `flowrun connections list` lists those that there are
+        ");
+    assert_snapshot!(one("{ shelf: mail }", "connection: shelf"), @"f:6:17: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(one("{ shelf: { kind: shelf } }", "connection: shelf"), @"ok");
+    assert_snapshot!(one("{ shelf: { kind: smtp } }", "connection: shelf"), @"f:6:17: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(one("{ shelf: demo-reports }", r#"connection: "{{ connections.shelf }}""#), @"ok");
+    assert_snapshot!(one("{ shelf: demo-reports }", r#"connection: "{{ connections.shef }}""#), @"
+        f:6:33: error[unknown-name]: the flow has no connection `shef`
+          help: did you mean `shelf`?
+        ");
+    assert_snapshot!(one("{ shelf: demo-reports }", r#"connection: "{{ run.flow }}""#), @"
+        f:6:17: error[expression-type]: expected a connection of kind `shelf`, and the expression yields a string
+          help: only `connections.ALIAS` or an input of type `connection` yields a connection
+        ");
+    assert_snapshot!(one("{ shelf: mail }", r#"connection: "{{ connections.shelf }}""#), @"
+        f:6:17: error[expression-type]: expected a connection of kind `shelf`, and the expression yields a connection of kind `smtp`
+          help: only `connections.ALIAS` or an input of type `connection` yields a connection
+        ");
+    assert_snapshot!(one("{ shelf: demo-reports }", "with: { connection: shelf }"), @"ok");
+    assert_snapshot!(flow("{ shelf: demo-reports }", "card: test.typed\n    connection: shelf\n    with: { text: a }"), @"
+        f:6:17: error[misplaced-modifier]: `test.typed` takes no connection
+          help: remove `connection:`
+        ");
+    assert_snapshot!(flow("{ shelf: demo-reports }", "card: text.upper\n    connection: shelf\n    with: { text: a }"), @"
+        f:6:17: error[misplaced-modifier]: `text.upper` takes no connection
+          help: remove `connection:`
+        ");
+}
+
+#[test]
+fn connections_on_two_sides() {
+    let copy = |rest: &str| {
+        check(&format!(
+            r#"flow: f
+connections: {{ shelf: demo-reports, vault: demo-vault, post: mail }}
+cards:
+  one:
+    card: test.copy
+    {rest}
+"#
+        ))
+    };
+    assert_snapshot!(copy("with: { source: { key: a }, destination: { key: b } }"), @"
+        f:6:21: error[missing-connection]: `test.copy` needs a connection of kind `shelf`
+          help: add `connection: ALIAS` to the card, with the alias under `connections:` at the top of the flow
+        f:6:46: error[missing-connection]: `test.copy` needs a connection of kind `shelf`
+          help: add `connection: ALIAS` to the card, with the alias under `connections:` at the top of the flow
+        ");
+    assert_snapshot!(copy("with: { source: { key: a, connection: shelf }, destination: { key: b } }"), @"
+        f:6:65: error[missing-connection]: `test.copy` needs a connection of kind `shelf`
+          help: add `connection: ALIAS` to the card, with the alias under `connections:` at the top of the flow
+        ");
+    assert_snapshot!(copy("with: { source: { key: a, connection: post }, destination: { key: b, connection: valt } }"), @"
+        f:6:43: error[wrong-connection]: connection `post` is of kind `smtp`, and this needs `shelf`
+        f:6:86: error[unknown-connection]: the flow has no connection `valt`
+          help: did you mean `vault`?
+        ");
+    assert_snapshot!(copy("connection: shelf\n    with: { source: { key: a }, destination: { key: b } }"), @"ok");
+    assert_snapshot!(copy("connection: post\n    with: { source: { key: a }, destination: { key: b, connection: vault } }"), @"f:6:17: error[wrong-connection]: connection `post` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(copy("connection: shelf\n    with: { source: { key: a }, destination: { connection: vault } }"), @"
+        f:7:46: error[missing-input]: `key` is missing
+          help: add `key:` — The key.
+        ");
+    assert_snapshot!(copy("connection: shelf"), @"
+        f:5:11: error[missing-input]: `test.copy` needs `source`
+          help: add `source:` — From where.
+        f:5:11: error[missing-input]: `test.copy` needs `destination`
+          help: add `destination:` — Where to.
+        ");
+}
+
+#[test]
+fn the_connection_of_defaults_is_for_cards_that_take_one() {
+    assert_snapshot!(
+        check(r#"flow: f
+connections: { shelf: demo-reports }
+defaults: { connection: shelf }
+cards:
+  one: { card: test.list }
+  two: { card: text.upper, with: { text: a } }
+  three: { card: test.typed, with: { text: a } }
+  four: { card: test.copy, with: { source: { key: a }, destination: { key: b } } }
+"#),
+        @"ok"
+    );
+    assert_snapshot!(
+        check(r#"flow: f
+connections: { shelf: demo-reports }
+defaults: { connection: shef }
+cards:
+  one: { card: test.list }
+  two: { card: test.list }
+"#),
+        @"
+        f:3:25: error[unknown-connection]: the flow has no connection `shef`
+          help: did you mean `shelf`?
+        "
+    );
+    assert_snapshot!(
+        check(r#"flow: f
+connections: { shelf: demo-reports }
+defaults: { connection: shef }
+cards:
+  two: { card: text.upper, with: { text: a } }
+"#),
+        @"ok"
+    );
+}
+
+#[test]
+fn callers_replace_connections() {
+    let flow = r#"flow: f
+connections: { shelf: elsewhere, vault: { kind: shelf } }
+cards:
+  one: { card: test.copy, with: { source: { key: a, connection: shelf }, destination: { key: b, connection: vault } } }
+"#;
+    let replaced = |list: &[(&str, &str)]| {
+        let connections = list
+            .iter()
+            .map(|(alias, nickname)| ((*alias).to_owned(), (*nickname).to_owned()))
+            .collect();
+        check_with(flow, &CheckOptions { connections })
+    };
+    assert_snapshot!(replaced(&[]), @"
+        f:2:23: error[connection-not-found]: there is no connection `elsewhere`
+          help: `flowrun connections list` lists those that there are
+        ");
+    assert_snapshot!(replaced(&[("shelf", "demo-reports")]), @"ok");
+    assert_snapshot!(replaced(&[("shelf", "demo-reports"), ("vault", "demo-vault")]), @"ok");
+    assert_snapshot!(replaced(&[("shelf", "demo-report"), ("vault", "mail")]), @"
+        f:2:23: error[connection-not-found]: there is no connection `demo-report`, which shall stand for `shelf`
+          help: did you mean `demo-reports`?
+        f:2:49: error[wrong-connection]: connection `mail` is of kind `smtp`, and `vault` needs `shelf`
+        f:4:109: error[wrong-connection]: connection `vault` is of kind `smtp`, and this needs `shelf`
+        ");
+    assert_snapshot!(replaced(&[("shelf", "mail")]), @"f:4:65: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(replaced(&[("shelf", "demo-reports"), ("valt", "demo-vault")]), @"
+        f:1:7: error[unknown-connection]: the flow has no connection `valt` for `demo-vault` to stand for
+          help: did you mean `vault`?
+        ");
+}

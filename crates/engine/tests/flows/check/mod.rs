@@ -1,0 +1,91 @@
+//! What the checker says of flows: whole lists, in source order.
+
+mod connections;
+mod expressions;
+mod inputs;
+mod names;
+
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+
+use crate::support::check;
+
+/// One card with this input, on line 6.
+fn with(card: &str, with: &str) -> String {
+    check(&format!(
+        r#"flow: f
+inputs: {{ text: {{ type: string, default: a }}, list: {{ type: list, default: [1] }}, maybe: {{ type: string, required: false }} }}
+connections: {{ shelf: demo-reports }}
+cards:
+  one:
+    with: {with}
+    card: {card}
+    after: []
+"#
+    ))
+}
+
+#[test]
+fn several_errors_in_source_order() {
+    assert_snapshot!(
+        check(r#"flow: f
+connections: { shelf: nowhere }
+vars: { a: "{{ inputs.x }}" }
+cards:
+  z: { card: test.nothing }
+  y: { card: text.upper, with: { text: "{{ cards.x }}" } }
+  x: { card: text.upper, with: { txt: "{{ cards.y }}" } }
+  w:
+    when: vars.b
+    for_each: vars.c
+    where: vars.d
+    cards:
+      in: { card: test.typed, with: { count: a } }
+    outputs: { a: "{{ cards.out }}" }
+    colour: red
+outputs: { a: "{{ cards.q }}" }
+"#),
+        @"
+        f:2:23: error[connection-not-found]: there is no connection `nowhere`
+          help: `flowrun connections list` lists those that there are
+        f:3:23: error[unknown-name]: the flow has no input `x`
+        f:5:14: error[unknown-card]: there is no card `test.nothing`
+          help: `flowrun cards` lists all cards
+        f:6:3: error[cycle]: these cards wait for each other: `y` → `x` → `y`
+          7:3: part of the cycle
+          help: a card waits for every card that it reads and that its `after` names
+        f:7:14: error[missing-input]: `text.upper` needs `text`
+          help: add `text:` — The text.
+        f:7:34: error[unknown-input]: `text.upper` has no input `txt`
+          help: did you mean `text`?
+        f:9:16: error[unknown-name]: the flow has no var `b`
+          help: it has `a`
+        f:10:20: error[unknown-name]: the flow has no var `c`
+          help: it has `a`
+        f:11:17: error[unknown-name]: the flow has no var `d`
+          help: it has `a`
+        f:13:19: error[missing-input]: `test.typed` needs `text`
+          help: add `text:` — A text.
+        f:13:46: error[wrong-type]: expected an integer, found a string
+        f:14:29: error[unknown-name]: there is no card `out` here
+        f:15:5: error[unknown-key]: a card has no key `colour`
+          help: its keys are `card`, `with`, `connection`, `cards`, `outputs`, `when`, `for_each`, `as`, `where`, `max_parallel`, `tolerate`, `retry`, `timeout`, `after`
+        f:16:25: error[unknown-name]: there is no card `q` here
+        "
+    );
+}
+
+#[test]
+fn six_hundred_errors_are_all_told() {
+    let mut flow = "flow: f\ncards:\n".to_owned();
+    let mut expected = Vec::new();
+    for number in 0..600 {
+        writeln!(flow, "  c{number}: {{ card: test.nothing }}").unwrap();
+        let (line, column) = (number + 3, format!("  c{number}: {{ card: ").len() + 1);
+        expected.push(format!(
+            "f:{line}:{column}: error[unknown-card]: there is no card `test.nothing`\n  help: `flowrun cards` lists all cards"
+        ));
+    }
+    assert_eq!(check(&flow), expected.join("\n"));
+}

@@ -1,0 +1,125 @@
+//! Inputs and connections that a run is given.
+
+use flowrun_card::{List, Value};
+use flowrun_engine::NullJournal;
+use insta::assert_snapshot;
+
+use crate::{cards::Log, support::flow};
+
+const INPUTS: &str = r#"
+flow: f
+inputs:
+  text: { type: string }
+  count: { type: integer, minimum: 1, maximum: 9, default: 3 }
+  mode: { type: string, enum: [fast, careful], default: careful }
+  day: { type: date, default: "2026-11-23" }
+  note: { type: string, required: false }
+  run: { type: string, default: "{{ run.flow }} at {{ run.started_at }}" }
+  shelf: { type: connection, required: false }
+  list: { type: list, items: { type: integer }, default: [1] }
+cards: {}
+outputs: { all: ["{{ inputs.text }}", "{{ inputs.count }}", "{{ inputs.mode }}", "{{ inputs.day }}", "{{ inputs.note }}", "{{ inputs.run }}", "{{ inputs.list }}"] }
+"#;
+
+async fn given(inputs: &[(&str, Value)]) -> String {
+    let ran = flow(INPUTS)
+        .with(|run| {
+            inputs
+                .iter()
+                .fold(run, |run, (name, value)| run.input(*name, value.clone()))
+        })
+        .try_run(NullJournal, Log::default())
+        .await;
+    ran.map_or_else(|problems| problems, |ran| ran.end())
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_are_fitted_to_what_is_declared() {
+    let list = |items: &[i64]| {
+        Value::List(
+            items
+                .iter()
+                .map(|item| Value::from(*item))
+                .collect::<List>(),
+        )
+    };
+    assert_snapshot!(given(&[]).await, @"text: missing (help: add `--input text=VALUE`)");
+    assert_snapshot!(given(&[("text", "a".into())]).await, @r#"succeeded {"all":["a",3,"careful","2026-11-23",null,"f at 2024-10-04T00:00:00Z",[1]]}"#);
+    assert_snapshot!(given(&[("text", "a".into()), ("note", Value::Null)]).await, @r#"succeeded {"all":["a",3,"careful","2026-11-23",null,"f at 2024-10-04T00:00:00Z",[1]]}"#);
+    assert_snapshot!(given(&[("text", 3_i64.into()), ("list", list(&[2, 3]))]).await, @r#"succeeded {"all":["3",3,"careful","2026-11-23",null,"f at 2024-10-04T00:00:00Z",[2,3]]}"#);
+    assert_snapshot!(
+        given(&[
+            ("text", list(&[1])),
+            ("count", "3".into()),
+            ("mode", "slow".into()),
+            ("day", "tomorrow".into()),
+            ("shelf", "demo-report".into()),
+            ("list", Value::List([Value::from("a"), Value::from(1_i64)].into_iter().collect())),
+            ("txt", "b".into()),
+            ("zzz", "b".into()),
+        ])
+        .await,
+        @"
+        text: expected a string, found a list
+        count: expected an integer, found a string
+        mode: expected one of `fast`, `careful`, found `slow`
+        day: `tomorrow` is no date
+        shelf: there is no connection `demo-report` (help: did you mean `demo-reports`?)
+        list: `[0]`: expected an integer, found a string
+        txt: the flow has no such input (help: did you mean `text`?)
+        zzz: the flow has no such input
+        "
+    );
+    assert_snapshot!(given(&[("text", Value::Null), ("count", 10_i64.into())]).await, @"
+        text: expected a string, found null
+        count: 10 is not between 1 and 9
+        ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_given() {
+    let given = async |aliases: &[(&str, &str)]| {
+        let text = r#"flow: f
+connections: { shelf: demo-reports, vault: { kind: shelf } }
+cards:
+  a: { card: test.copy, with: { source: { key: a, connection: shelf }, destination: { key: b, connection: vault } } }
+outputs: { a: "{{ cards.a }}" }
+"#;
+        let ran = flow(text)
+            .with(|run| {
+                aliases.iter().fold(run, |run, (alias, nickname)| {
+                    run.connection(*alias, *nickname)
+                })
+            })
+            .try_run(NullJournal, Log::default())
+            .await;
+        ran.map_or_else(|problems| problems, |ran| ran.end())
+    };
+    assert_snapshot!(given(&[]).await, @"vault: the flow leaves connection `vault` of kind `shelf` to its caller (help: add `--connection vault=NICKNAME`)");
+    assert_snapshot!(given(&[("vault", "demo-vault")]).await, @r#"succeeded {"a":{"from":"demo-reports/a","to":"demo-vault/b"}}"#);
+    assert_snapshot!(given(&[("vault", "mail"), ("shelf", "demo-report"), ("vlt", "x")]).await, @"
+        vlt: the flow has no connection `vlt`
+        shelf: there is no connection `demo-report` (help: did you mean `demo-reports`?)
+        vault: connection `mail` is of kind `smtp`, and `vault` needs `shelf`
+        ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_can_be_a_connection() {
+    let text = r#"flow: f
+inputs: { shelf: { type: connection } }
+cards:
+  a: { card: test.list, connection: "{{ inputs.shelf }}", with: { count: 1 } }
+outputs: { a: "{{ cards.a }}" }
+"#;
+    let given = async |nickname: &str| {
+        let ran = flow(text)
+            .with(|run| run.input("shelf", nickname))
+            .try_run(NullJournal, Log::default())
+            .await;
+        ran.map_or_else(|problems| problems, |ran| ran.end())
+    };
+    assert_snapshot!(given("demo-vault").await, @r#"succeeded {"a":{"objects":[{"key":"demo-vault-0","size":0,"owner":null}],"token":null}}"#);
+    assert_snapshot!(given("mail").await, @"failed invalid_input: a: `connection`: connection `mail` is of kind `smtp`, and this needs `shelf` (attempts: 0) at 4:3");
+    assert_snapshot!(given("demo").await, @"shelf: there is no connection `demo`");
+}

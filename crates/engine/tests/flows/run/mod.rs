@@ -1,0 +1,16 @@
+//! What runs of flows do: their outputs, errors, events and what the cards saw. Time is the
+//! runtime's own and paused, so that no timing decides a test.
+
+mod cancel;
+mod events;
+mod failures;
+mod inputs;
+mod journal;
+mod outputs;
+
+use crate::support::flow;
+
+/// How a run of a flow ends, with its outputs or its error.
+async fn end(text: &str) -> String {
+    flow(text).run().await.end()
+}
