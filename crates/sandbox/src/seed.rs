@@ -441,6 +441,6 @@ accounts:
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../flows/sandbox.yaml");
         let seed = Seed::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert_eq!(seed.region(), "eu-central-1");
-        assert_eq!(seed.accounts().len(), 3);
+        assert_eq!(seed.accounts().len(), 4);
     }
 }
