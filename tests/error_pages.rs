@@ -218,8 +218,9 @@ fn what_no_flow_can_show_is_reported() {
 }
 
 #[test]
-fn flows_of_the_documentation_pass() {
+fn flows_of_the_documentation_run() {
     let engine = engine();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     for path in ["docs/language.md", "README.md"] {
         let flows: Vec<String> = yaml_blocks(&read(path))
             .into_iter()
@@ -229,7 +230,10 @@ fn flows_of_the_documentation_pass() {
         for flow in flows {
             let checked = check(&engine, path, &flow);
             assert_eq!(lines(&checked), Vec::<String>::new(), "in {path}:\n{flow}");
-            assert!(checked.plan.is_some(), "in {path}:\n{flow}");
+            let plan = checked.plan.unwrap_or_else(|| panic!("in {path}:\n{flow}"));
+            let run = engine.run(&plan, ".").start().unwrap();
+            let report = runtime.block_on(run.wait());
+            assert_eq!(report.error, None, "in {path}:\n{flow}");
         }
     }
 }
