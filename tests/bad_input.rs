@@ -56,6 +56,13 @@ fn what_is_no_file() {
     -- stderr
     error: cannot read `folder/none.yaml`: no such file or directory
     ");
+    folder.write("folder/backup.yaml", "flow: backup\n");
+    assert_snapshot!(refused(&folder, "folder/bakup.yaml"), @r"
+    exit 2
+    -- stderr
+    error: cannot read `folder/bakup.yaml`: no such file or directory
+    help: did you mean `folder/backup.yaml`?
+    ");
 }
 
 #[test]

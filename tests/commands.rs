@@ -42,6 +42,47 @@ fn validate_says_that_flows_are_right() {
 }
 
 #[test]
+fn validate_takes_folders_and_what_stands_beside_flows() {
+    let folder = Folder::of_flows();
+    folder.write(
+        "sub/deep/other.yml",
+        "flow: other\ncards:\n  up: { card: text.upper, with: { text: a } }\n",
+    );
+    folder.write("sub/data.yaml", "values: [1, 2]\n");
+    folder.write(".hidden/broken.yaml", "flow: [\n");
+    assert_snapshot!(folder.flowrun("validate ."), @"
+    exit 0
+    -- stdout
+    backup.yaml: ok
+    connections.yaml: ok
+    sandbox.yaml: ok
+    sub/deep/other.yml: ok
+    ");
+    assert_snapshot!(folder.flowrun("validate sub --format short"), @"exit 0");
+    folder.replace("connections.yaml", "role_arn:", "role_am:");
+    folder.replace("sandbox.yaml", "region:", "regoin:");
+    assert_snapshot!(folder.flowrun("validate connections.yaml sandbox.yaml sub"), @"
+    exit 2
+    -- stderr
+    error: FOLDER/connections.yaml:12:3: demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?
+    error: sandbox.yaml: the seed cannot be read: unknown field `regoin`, expected one of `region`, `account`, `operator`, `administrator`, `accounts` at line 16 column 1
+    error: FOLDER/connections.yaml:12:3: demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?
+    ");
+    folder.write("empty/data.yaml", "values: [1, 2]\n");
+    assert_snapshot!(folder.flowrun("validate empty"), @"
+    exit 2
+    -- stderr
+    error: there is no flow in `empty`
+    help: a flow is a file that ends in `.yaml` and has a line that begins with `flow:`
+    ");
+    assert_snapshot!(folder.flowrun("validate empty/connections.yaml"), @"
+    exit 2
+    -- stderr
+    error: cannot read `empty/connections.yaml`: no such file or directory
+    ");
+}
+
+#[test]
 fn validate_reports_every_error_in_each_format() {
     let folder = Folder::of_flows();
     folder.write("wrong.yaml", WRONG);
@@ -444,13 +485,19 @@ fn connections_are_those_of_a_folder() {
     assert_snapshot!(folder.flowrun("connections list"), @r"
     exit 0
     -- stderr
-    error: there are no connections
+    error: there are no connections in this folder, in those above it, or in the user's own
     help: describe them in a `connections.yaml` beside your flows
     ");
     folder.write(
         "flows/connections.yaml",
         "own: { type: aws_s3, base: { profile: me } }\n",
     );
+    assert_snapshot!(folder.flowrun("connections list"), @r"
+    exit 0
+    -- stderr
+    error: there are no connections in this folder, in those above it, or in the user's own
+    help: `--folder flows` sees some
+    ");
     assert_snapshot!(folder.flowrun("connections list --folder flows"), @r"
     exit 0
     -- stdout
@@ -486,12 +533,13 @@ fn connections_are_those_of_a_folder() {
 #[test]
 fn help_and_version() {
     let folder = Folder::empty();
-    assert_snapshot!(folder.flowrun("--help"), @r"
+    assert_snapshot!(folder.flowrun("--help"), @"
     exit 0
     -- stdout
     Runs workflows of cards, written in YAML
 
-    Usage: flowrun [OPTIONS] <COMMAND>
+    Usage: flowrun [OPTIONS] <FLOW>
+           flowrun [OPTIONS] <COMMAND>
 
     Commands:
       run          Run a flow; `flowrun FLOW` is short for it
@@ -511,7 +559,7 @@ fn help_and_version() {
     Examples:
       flowrun flows/backup.yaml                     run a flow
       flowrun flows/backup.yaml --input day=2026-11-23
-      flowrun validate flows/*.yaml                 check flows without running them
+      flowrun validate flows                        check flows without running them
       flowrun cards s3.copy                         what a card takes, gives and may do
       flowrun connections list                      the connections that flows can name
 

@@ -8,13 +8,15 @@ use std::{
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::files;
+
 const ABOUT: &str = "Runs workflows of cards, written in YAML";
 
 const AFTER: &str = "\
 Examples:
   flowrun flows/backup.yaml                     run a flow
   flowrun flows/backup.yaml --input day=2026-11-23
-  flowrun validate flows/*.yaml                 check flows without running them
+  flowrun validate flows                        check flows without running them
   flowrun cards s3.copy                         what a card takes, gives and may do
   flowrun connections list                      the connections that flows can name
 
@@ -25,6 +27,7 @@ Exit codes: 0 done, 1 the run failed, 2 the flow or the call is invalid, 3 cance
 #[derive(Debug, Parser)]
 #[command(name = "flowrun", version, about = ABOUT, after_help = AFTER, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(override_usage = "flowrun [OPTIONS] <FLOW>\n       flowrun [OPTIONS] <COMMAND>")]
 pub(crate) struct Cli {
     /// Say more about what happens: -v for decisions, -vv for details
     #[arg(short, long, action = ArgAction::Count, global = true)]
@@ -75,7 +78,7 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The flow files
+    /// Flow files, or folders of them; `connections.yaml` and `sandbox.yaml` are checked too
     #[arg(value_name = "FLOW", required = true)]
     pub(crate) flows: Vec<PathBuf>,
     /// Use another connection for an alias of the flow; repeatable
@@ -220,15 +223,10 @@ pub(crate) fn mistyped_command(arguments: &[OsString]) -> Option<&str> {
 
 /// What may have been meant by a word that is no command.
 pub(crate) fn suggest_command(word: &str) -> String {
-    COMMANDS
-        .into_iter()
-        .map(|command| (strsim::damerau_levenshtein(command, word), command))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map_or_else(
-            || "`flowrun help` lists the commands".to_owned(),
-            |(_, command)| format!("did you mean `flowrun {command}`?"),
-        )
+    files::nearest(word, COMMANDS).map_or_else(
+        || "`flowrun help` lists the commands".to_owned(),
+        |command| format!("did you mean `flowrun {command}`?"),
+    )
 }
 
 /// `-v`, `-vv`, `--verbose`: global, so that they may stand before the command.

@@ -10,7 +10,7 @@ use flowrun_card::Registry;
 use flowrun_connections::ConnectionStore;
 use flowrun_engine::{CheckOptions, Checked, Engine};
 
-use crate::{args, exit::Exit, render, sandbox::EmbeddedSandbox};
+use crate::{args, exit::Exit, files, render, sandbox::EmbeddedSandbox};
 
 /// The catalogue and how much to say.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ impl Context {
     }
 
     /// The engine for flows in a folder.
-    pub(crate) fn engine(self, folder: &Path) -> Result<Engine, Exit> {
+    pub(crate) fn engine(&self, folder: &Path) -> Result<Engine, Exit> {
         let store = open_connections(folder)?;
         Ok(Engine::builder()
-            .registry(self.registry)
+            .registry(self.registry.clone())
             .connections(store)
             .build())
     }
@@ -71,21 +71,28 @@ pub(crate) fn check(
     let options = CheckOptions {
         connections: connections.iter().cloned().collect(),
     };
-    engine.check_file(flow, &options).map_err(|error| {
-        let name = flow.display();
-        let help = match (error.kind(), flow.to_str()) {
-            (std::io::ErrorKind::NotFound, Some(text)) if !text.contains(['/', '.']) => {
-                Some(args::suggest_command(text))
-            }
-            (std::io::ErrorKind::IsADirectory, _) => Some("name a flow file in it".to_owned()),
-            _ => None,
-        };
-        render::error(
-            &format!("cannot read `{name}`: {}", reason(&error)),
-            help.as_deref(),
-        );
-        Exit::Invalid
-    })
+    engine
+        .check_file(flow, &options)
+        .map_err(|error| unreadable(flow, &error))
+}
+
+/// Says why a file that was named cannot be read, and which one may have been meant.
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Exit {
+    let help = match (error.kind(), file.to_str()) {
+        (std::io::ErrorKind::NotFound, Some(text)) if !text.contains(['/', '.']) => {
+            Some(args::suggest_command(text))
+        }
+        (std::io::ErrorKind::NotFound, _) => {
+            files::near_file(file).map(|near| format!("did you mean `{}`?", near.display()))
+        }
+        (std::io::ErrorKind::IsADirectory, _) => Some("name a flow file in it".to_owned()),
+        _ => None,
+    };
+    render::error(
+        &format!("cannot read `{}`: {}", file.display(), reason(error)),
+        help.as_deref(),
+    );
+    Exit::Invalid
 }
 
 /// An operating system's error without its number.

@@ -18,6 +18,7 @@ mod args;
 mod commands;
 mod context;
 mod exit;
+mod files;
 mod render;
 mod sandbox;
 

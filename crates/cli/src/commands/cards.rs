@@ -9,6 +9,7 @@ use crate::{
     args::Cards,
     context::Context,
     exit::Exit,
+    files,
     render::{self, DIM, GOOD, HELP},
 };
 
@@ -32,9 +33,11 @@ pub(crate) fn run(context: &Context, arguments: &Cards) -> Exit {
         .filter(|entry| speaks_of(entry, name))
         .collect();
     if found.is_empty() {
+        let near = files::nearest(name, registry.iter().map(Entry::name))
+            .map(|near| format!("did you mean `{near}`?"));
         render::error(
             &format!("no card speaks of `{name}`"),
-            Some("`flowrun cards` lists all cards"),
+            Some(near.as_deref().unwrap_or("`flowrun cards` lists all cards")),
         );
         return Exit::Invalid;
     }

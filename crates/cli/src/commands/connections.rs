@@ -1,6 +1,9 @@
 //! `flowrun connections`: what connections there are, and whether they open.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use flowrun_connections::{Base, Connection, ConnectionStore, Endpoint};
 
@@ -8,6 +11,7 @@ use crate::{
     args::{Connections, ConnectionsCommand},
     context::{open_connections, reason},
     exit::Exit,
+    files,
     render::{self, DIM, GOOD, plain},
 };
 
@@ -17,7 +21,7 @@ pub(crate) fn run(arguments: &Connections) -> Exit {
         Err(exit) => return exit,
     };
     match &arguments.command {
-        ConnectionsCommand::List => list(&store),
+        ConnectionsCommand::List => list(&store, &arguments.folder),
         ConnectionsCommand::Show { nickname } => match find(&store, nickname) {
             Ok(connection) => {
                 render::print(&show(connection));
@@ -32,12 +36,16 @@ pub(crate) fn run(arguments: &Connections) -> Exit {
     }
 }
 
-fn list(store: &ConnectionStore) -> Exit {
+fn list(store: &ConnectionStore, folder: &Path) -> Exit {
     let connections: Vec<&Connection> = store.list().collect();
     if connections.is_empty() {
+        let help = folder_with_connections(folder).map_or_else(
+            || "describe them in a `connections.yaml` beside your flows".to_owned(),
+            |folder| format!("`--folder {}` sees some", folder.display()),
+        );
         render::error(
-            "there are no connections",
-            Some("describe them in a `connections.yaml` beside your flows"),
+            "there are no connections in this folder, in those above it, or in the user's own",
+            Some(&help),
         );
         return Exit::Done;
     }
@@ -81,6 +89,18 @@ fn list(store: &ConnectionStore) -> Exit {
     Exit::Done
 }
 
+/// A folder right below that has a connection file, the first by name: where flows often are.
+fn folder_with_connections(folder: &Path) -> Option<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("connections.yaml").is_file())
+        .collect();
+    folders.sort();
+    let found = folders.into_iter().next()?;
+    Some(found.strip_prefix(".").map(Path::to_owned).unwrap_or(found))
+}
+
 fn find<'s>(store: &'s ConnectionStore, nickname: &str) -> Result<&'s Connection, Exit> {
     if let Some(connection) = store
         .list()
@@ -88,15 +108,8 @@ fn find<'s>(store: &'s ConnectionStore, nickname: &str) -> Result<&'s Connection
     {
         return Ok(connection);
     }
-    let near = store
-        .list()
-        .map(|connection| {
-            let name = connection.nickname.as_str();
-            (strsim::damerau_levenshtein(name, nickname), name)
-        })
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min()
-        .map(|(_, name)| format!("did you mean `{name}`?"));
+    let names = store.list().map(|connection| connection.nickname.as_str());
+    let near = files::nearest(nickname, names).map(|name| format!("did you mean `{name}`?"));
     render::error(
         &format!("there is no connection `{nickname}`"),
         Some(

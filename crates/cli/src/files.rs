@@ -1,0 +1,127 @@
+//! Which files a person means: the flows of a folder, connection and seed files among them, and the
+//! file that a mistyped name is near to.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+/// How deep folders are searched.
+const MAX_DEPTH: usize = 16;
+/// How many files a search finds at most.
+const MAX_FILES: usize = 10_000;
+/// How much of a file is searched for a flow's first key, in bytes.
+const MAX_SEARCHED: u64 = 16 << 20;
+
+/// What a file that was named holds, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Flow,
+    Connections,
+    Seed,
+}
+
+impl Kind {
+    pub(crate) fn of(path: &Path) -> Self {
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some("connections.yaml") => Kind::Connections,
+            Some("sandbox.yaml") => Kind::Seed,
+            _ => Kind::Flow,
+        }
+    }
+}
+
+/// The files of a folder, and of those in it, that hold flows, connections or a seed, by name.
+/// Hidden folders and links are left out, and so is YAML without a line that begins with `flow:`.
+///
+/// # Errors
+///
+/// Where a folder cannot be read, folders are nested deeper than 16, or hold more than 10,000 such
+/// files.
+pub(crate) fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            let kind = entry.file_type()?;
+            if kind.is_dir() && !is_hidden(&entry.file_name()) {
+                if depth == MAX_DEPTH {
+                    return Err(io::Error::other(format!(
+                        "folders are nested deeper than {MAX_DEPTH} at `{}`",
+                        path.display()
+                    )));
+                }
+                folders.push((path, depth + 1));
+            } else if kind.is_file()
+                && is_yaml(&path)
+                && (Kind::of(&path) != Kind::Flow || looks_like_a_flow(&path))
+            {
+                if found.len() == MAX_FILES {
+                    return Err(io::Error::other(format!("more than {MAX_FILES} flows")));
+                }
+                found.push(path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// A file that cannot be read is taken for a flow, so that its check says why.
+fn looks_like_a_flow(path: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(MAX_SEARCHED).read_to_end(&mut bytes));
+    read.is_err()
+        || bytes
+            .split(|byte| *byte == b'\n')
+            .any(|line| line.starts_with(b"flow:"))
+}
+
+/// The name that one was most likely meant for: at most a third of its letters differ.
+pub(crate) fn nearest<'n>(
+    wanted: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<&'n str> {
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
+        .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// The YAML file beside a missing one that it was most likely meant for.
+pub(crate) fn near_file(missing: &Path) -> Option<PathBuf> {
+    let wanted = missing.file_stem()?.to_str()?;
+    let parent = missing.parent()?;
+    let folder = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    let files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .take(MAX_FILES)
+        .filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())))
+        .filter(|file| is_yaml(file))
+        .collect();
+    let stems = files.iter().filter_map(|file| file.file_stem()?.to_str());
+    let near = nearest(wanted, stems)?;
+    let found = files
+        .iter()
+        .find(|file| file.file_stem().is_some_and(|stem| stem == near))?;
+    Some(parent.join(found))
+}
