@@ -43,7 +43,8 @@ impl Form {
     }
 }
 
-fn decode(text: &str) -> Result<String, FormError> {
+/// Reads the percent-encoded text of a name or a value, where `+` is a space.
+pub(crate) fn decode(text: &str) -> Result<String, FormError> {
     let fault = || FormError::Encoding(text.chars().take(64).collect());
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());

@@ -39,12 +39,19 @@ impl Keys {
 
 /// The characters of an access key id.
 const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/// The characters of a secret key and of a session token.
+/// The characters of a secret key.
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// A session token: random text that means something to the sandbox alone.
-pub(crate) fn generate_token() -> Result<Secret, getrandom::Error> {
-    Ok(Secret::new(random_text(BASE64, 128)?))
+/// The secret that session credentials are sealed with: 256 bits.
+pub(crate) fn generate_seal() -> Result<Secret, getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(Secret::new(hex::encode(bytes)))
+}
+
+/// Random characters of an access key id.
+pub(crate) fn random_id(length: usize) -> Result<String, getrandom::Error> {
+    random_text(BASE32, length)
 }
 
 /// A request id, such as S3 and STS send with every answer.
@@ -55,11 +62,13 @@ pub(crate) fn request_id() -> String {
 
 /// The unique id of a user or a role, as AWS shows it beside the ARN: always the same for an ARN.
 pub(crate) fn unique_id(prefix: &str, arn: &str) -> String {
-    let mut id = prefix.to_owned();
-    for byte in Sha256::digest(arn.as_bytes()).iter().take(17) {
-        id.push(pick(BASE32, *byte));
-    }
-    id
+    format!("{prefix}{}", short_id(&Sha256::digest(arn.as_bytes()), 17))
+}
+
+/// The first bytes of a digest as characters of an id.
+pub(crate) fn short_id(digest: &[u8], length: usize) -> String {
+    let bytes = digest.iter().take(length);
+    bytes.map(|byte| pick(BASE32, *byte)).collect()
 }
 
 /// The SHA-256 of a text in hexadecimal.

@@ -14,14 +14,14 @@ use s3s::{
     config::{S3Config, StaticConfigProvider},
     service::S3ServiceBuilder,
 };
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Keys, SandboxError, Seed,
     access::{Authentication, Authorization},
     identity::Directory,
-    keys::request_id,
+    keys::{generate_seal, request_id},
     s3::S3Service,
     seed::user_arn,
     server::{self, Endpoint},
@@ -38,7 +38,7 @@ pub enum State {
     /// In this folder, which is made where there is none, readable by its owner alone. One process
     /// serves it at a time, and others join that one.
     ///
-    /// Objects and the users' keys outlive the process; sessions of roles do not.
+    /// Objects, the users' keys and the sessions of roles outlive the process.
     Dir(PathBuf),
 }
 
@@ -48,17 +48,21 @@ pub enum State {
 /// lets requests under way end first. It runs as tasks of the tokio runtime that started it.
 pub struct Sandbox {
     endpoint: Joined,
-    server: Option<Server>,
+    /// None where another one serves, or did at first.
+    directory: Option<Arc<Directory>>,
+    task: Task,
 }
 
-struct Server {
+/// The server, or the wait to become it.
+struct Task {
     stop: CancellationToken,
-    task: JoinHandle<()>,
-    directory: Arc<Directory>,
+    handle: JoinHandle<()>,
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a free loopback port, or joins the one that serves the state folder.
+    /// Starts a sandbox on a free loopback port, or joins the one that serves the state folder. Where
+    /// that one ends first, this one takes its place: on the same port, with the same keys, objects
+    /// and sessions.
     ///
     /// # Errors
     ///
@@ -70,8 +74,7 @@ impl Sandbox {
         match claim(&state).await? {
             Some((dir, Claim::Joined(endpoint))) => {
                 if endpoint.seed == seed.fingerprint() {
-                    let server = None;
-                    return Ok(Self { endpoint, server });
+                    return Ok(Self::follow(seed, dir, endpoint));
                 }
                 let url = endpoint.url;
                 Err(SandboxError::OtherSeed { path: dir, url })
@@ -110,54 +113,48 @@ impl Sandbox {
         held: Option<Held>,
         address: SocketAddr,
     ) -> Result<Self, SandboxError> {
-        let listener = server::listen(address).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| SandboxError::Listen { address, source })?;
-        let users = users(seed);
-        let keys = match &held {
-            Some(held) => held.keys(&users)?,
-            None => generate(&users)?,
-        };
-        let directory = Arc::new(Directory::new(seed, &keys)?);
-        let location = match &held {
-            Some(held) => Location::Dir(held.store()),
-            None => Location::Memory,
-        };
-        let store = open(seed, location)
-            .await
-            .map_err(|error| SandboxError::Store(error.to_string()))?;
-
-        let endpoint = Joined {
-            url: format!("http://{address}"),
-            region: seed.region().to_owned(),
-            seed: seed.fingerprint(),
-            operator: key_of(&keys, &seed.operator_arn())?,
-            administrator: key_of(&keys, &seed.administrator_arn())?,
-        };
-        let instance = request_id();
-        if let Some(held) = &held {
-            held.announce(&endpoint, &instance)?;
-        }
         let stop = CancellationToken::new();
-        let serving = server::serve(
-            listener,
-            assemble(seed, &directory, store, &instance),
-            stop.clone(),
-        );
-        let task = tokio::spawn(async move {
-            serving.await;
-            // Only now may another process have the state.
-            drop(held);
-        });
+        let listener = server::listen(address).await?;
+        let (endpoint, directory, serving) = prepare(seed, held, listener, stop.clone()).await?;
         Ok(Self {
             endpoint,
-            server: Some(Server {
+            directory: Some(directory),
+            task: Task {
                 stop,
-                task,
-                directory,
-            }),
+                handle: tokio::spawn(serving),
+            },
         })
+    }
+
+    /// Waits for the end of the sandbox that serves, and then takes its place.
+    fn follow(seed: Seed, dir: PathBuf, endpoint: Joined) -> Self {
+        let stop = CancellationToken::new();
+        let (stopped, url) = (stop.clone(), endpoint.url.clone());
+        let handle = tokio::spawn(async move {
+            let succeed = async {
+                let held = state::succeed(&dir).await?;
+                let address = url.strip_prefix("http://").and_then(|it| it.parse().ok());
+                let address =
+                    address.ok_or_else(|| SandboxError::Unanswered { path: dir.clone() })?;
+                let listener = server::listen_soon(address).await?;
+                prepare(&seed, Some(held), listener, stopped.clone()).await
+            };
+            let prepared = tokio::select! {
+                prepared = succeed => prepared,
+                () = stopped.cancelled() => return,
+            };
+            match prepared {
+                Ok((_, _, serving)) => serving.await,
+                Err(error) => {
+                    tracing::warn!(%error, "the sandbox ended, and this one cannot take its place")
+                }
+            }
+        });
+        Self {
+            endpoint,
+            directory: None,
+            task: Task { stop, handle },
+        }
     }
 
     /// Where it serves, such as `http://127.0.0.1:40123`.
@@ -180,33 +177,31 @@ impl Sandbox {
         &self.endpoint.administrator
     }
 
-    /// Whether another sandbox serves the state, and this one only points to it.
+    /// Whether another sandbox served the state when this one started.
     pub fn is_joined(&self) -> bool {
-        self.server.is_none()
+        self.directory.is_none()
     }
 
-    /// Ends every session of a role that this sandbox issued, as if its time were over: whoever
-    /// uses one is told `ExpiredToken`. Tells nothing to a sandbox that this one joined.
+    /// Ends every session of a role that was issued until now, as if its time were over: whoever
+    /// uses one is told `ExpiredToken`. Does nothing in a sandbox that joined another one.
     pub fn expire_sessions(&self) {
-        if let Some(server) = &self.server {
-            server.directory.sessions().expire_all(Timestamp::now());
+        if let Some(directory) = &self.directory {
+            directory.sessions().expire_all(Timestamp::now());
         }
     }
 
     /// Ends it: requests under way may end, for five seconds at most.
     pub async fn shutdown(mut self) {
-        if let Some(server) = &mut self.server {
-            server.stop.cancel();
-            if let Err(error) = (&mut server.task).await {
-                tracing::warn!(%error, "the sandbox's server failed");
-            }
+        self.task.stop.cancel();
+        if let Err(error) = (&mut self.task.handle).await {
+            tracing::warn!(%error, "the sandbox's server failed");
         }
     }
 }
 
-impl Drop for Server {
+impl Drop for Task {
     fn drop(&mut self) {
-        self.task.abort();
+        self.handle.abort();
     }
 }
 
@@ -218,6 +213,39 @@ impl fmt::Debug for Sandbox {
             .field("joined", &self.is_joined())
             .finish_non_exhaustive()
     }
+}
+
+/// Gets everything ready to serve, and gives what serves until `stop`.
+async fn prepare(
+    seed: &Seed,
+    held: Option<Held>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(Joined, Arc<Directory>, impl Future<Output = ()> + use<>), SandboxError> {
+    let held = held.map(Arc::new);
+    let address = server::address(&listener)?;
+    let users = users(seed);
+    let (keys, seal) = match &held {
+        Some(held) => (held.keys(&users)?, held.seal()?),
+        None => (generate(&users)?, generate_seal()?),
+    };
+    let directory = Arc::new(Directory::new(seed, &keys, seal)?);
+    let store = open(seed, held.as_ref()).await?;
+
+    let endpoint = Joined {
+        url: format!("http://{address}"),
+        region: seed.region().to_owned(),
+        seed: seed.fingerprint(),
+        operator: key_of(&keys, &seed.operator_arn())?,
+        administrator: key_of(&keys, &seed.administrator_arn())?,
+    };
+    let instance = request_id();
+    if let Some(held) = &held {
+        held.announce(&endpoint, &instance)?;
+    }
+    // The store keeps the lock: another process may have the state only once its work is done.
+    let serving = server::serve(listener, assemble(seed, &directory, store, &instance), stop);
+    Ok((endpoint, directory, serving))
 }
 
 async fn claim(state: &State) -> Result<Option<(PathBuf, Claim)>, SandboxError> {
@@ -254,8 +282,20 @@ fn assemble(seed: &Seed, directory: &Arc<Directory>, store: Store, instance: &st
     }
 }
 
-async fn open(seed: &Seed, location: Location) -> Result<Store, StoreError> {
-    let store = Store::open(location).await?;
+async fn open(seed: &Seed, held: Option<&Arc<Held>>) -> Result<Store, SandboxError> {
+    let location = match held {
+        Some(held) => Location::Dir(held.store(), Some(Arc::clone(held))),
+        None => Location::Memory,
+    };
+    let fault = |error: StoreError| match (error, held) {
+        (StoreError::BucketExists { name, owner }, Some(held)) => SandboxError::BucketOwner {
+            path: held.dir().to_owned(),
+            bucket: name,
+            owner,
+        },
+        (error, _) => SandboxError::Store(error.to_string()),
+    };
+    let store = Store::open(location).await.map_err(fault)?;
     for (number, account) in seed.accounts() {
         for (name, bucket) in &account.buckets {
             let bucket = BucketSeed {
@@ -265,7 +305,7 @@ async fn open(seed: &Seed, location: Location) -> Result<Store, StoreError> {
                 versioning: bucket.versioning,
                 object_lock: bucket.object_lock,
             };
-            store.ensure_bucket(bucket).await?;
+            store.ensure_bucket(bucket).await.map_err(fault)?;
         }
     }
     Ok(store)

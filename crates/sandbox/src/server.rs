@@ -1,7 +1,12 @@
 //! The HTTP server: a loopback port, a bounded number of connections, an end that waits for
 //! requests under way.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderValue, Request, StatusCode, header::AUTHORIZATION};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -11,7 +16,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +31,9 @@ const MAX_CONNECTIONS: usize = 1024;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long requests under way may take once the server is to end.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long to wait before the system is asked again for what it did not give.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What answers requests.
 #[derive(Clone)]
@@ -42,6 +50,29 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, SandboxEr
     TcpListener::bind(address)
         .await
         .map_err(|source| SandboxError::Listen { address, source })
+}
+
+/// Listens on an address that a process which is ending may have for a moment yet: tries for one
+/// second at most, less than others wait for the lock of the state.
+pub(crate) async fn listen_soon(address: SocketAddr) -> Result<TcpListener, SandboxError> {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    loop {
+        match listen(address).await {
+            Err(SandboxError::Listen { .. }) if Instant::now() < deadline => sleep(PAUSE).await,
+            listening => return listening,
+        }
+    }
+}
+
+/// Where it listens.
+pub(crate) fn address(listener: &TcpListener) -> Result<SocketAddr, SandboxError> {
+    let unknown = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    listener
+        .local_addr()
+        .map_err(|source| SandboxError::Listen {
+            address: unknown,
+            source,
+        })
 }
 
 /// Serves until `stop`, and then lets requests under way end, for five seconds at most. Dropped,
@@ -69,7 +100,7 @@ pub(crate) async fn serve(listener: TcpListener, endpoint: Endpoint, stop: Cance
                 Err(error) => {
                     // Such as too many open files: it passes, and a loop would burn a core.
                     tracing::warn!(%error, "the sandbox cannot accept a connection");
-                    sleep(Duration::from_millis(50)).await;
+                    sleep(PAUSE).await;
                 }
             },
         }

@@ -5,6 +5,7 @@
 //!   that process dies.
 //! - `endpoint.json`: where it serves and under which keys; readable by the owner alone.
 //! - `keys.json`: the users' access keys, so that they outlive the process; likewise.
+//! - `seal.json`: the secret that sessions of roles are sealed with, so that they do, too; likewise.
 //! - `s3/`: the object store.
 
 use std::{
@@ -20,10 +21,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 
-use crate::{SandboxError, keys::Keys, server::INSTANCE_HEADER};
+use crate::{
+    SandboxError,
+    keys::{Keys, generate_seal},
+    server::INSTANCE_HEADER,
+};
 
 /// How long to wait for a process that holds the lock to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,7 +38,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const MAX_FILE: u64 = 1 << 20;
 const MAX_ANSWER: u64 = 16 * 1024;
 
-/// A folder whose lock this process holds, until this is dropped.
+/// A folder whose lock this process holds, until this is dropped. The object store has it, too: work
+/// that it has begun ends under the lock, whatever becomes of the server.
 #[derive(Debug)]
 pub(crate) struct Held {
     dir: PathBuf,
@@ -74,6 +80,11 @@ struct KeysFile {
     secret_access_key: String,
 }
 
+#[derive(Serialize, Deserialize)]
+struct SealFile {
+    secret: String,
+}
+
 impl KeysFile {
     fn of(keys: &Keys) -> Self {
         Self {
@@ -91,31 +102,16 @@ impl KeysFile {
 /// that is starting or ending.
 pub(crate) async fn claim(dir: &Path) -> Result<Claim, SandboxError> {
     create_dir(dir)?;
-    let path = dir.join("lock");
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(fault("open", &path))?;
+    let mut lock = Lock::open(dir)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match lock.try_lock() {
-            Ok(()) => {
-                let held = Held {
-                    dir: dir.to_owned(),
-                    _lock: lock,
-                };
-                // What a holder that died left behind says where nobody serves any more.
-                held.withdraw()?;
-                return Ok(Claim::Held(held));
-            }
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(source)) => return Err(fault("lock", &path)(source)),
-        }
+        lock = match lock.take()? {
+            Ok(held) => return Ok(Claim::Held(held)),
+            Err(lock) => lock,
+        };
         let endpoint = dir.join("endpoint.json");
         if let Some(file) = read::<EndpointFile>(&endpoint)?
-            && answers(&file).await
+            && answers(&file, deadline).await
         {
             return Ok(Claim::Joined(Joined {
                 url: file.url,
@@ -134,7 +130,61 @@ pub(crate) async fn claim(dir: &Path) -> Result<Claim, SandboxError> {
     }
 }
 
+/// Waits until whoever serves the folder has ended, and takes the lock.
+pub(crate) async fn succeed(dir: &Path) -> Result<Held, SandboxError> {
+    let mut lock = Lock::open(dir)?;
+    loop {
+        lock = match lock.take()? {
+            Ok(held) => return Ok(held),
+            Err(lock) => lock,
+        };
+        sleep(PAUSE).await;
+    }
+}
+
+/// The lock file, not locked.
+struct Lock {
+    dir: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    fn open(dir: &Path) -> Result<Self, SandboxError> {
+        let path = dir.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(fault("open", &path))?;
+        let dir = dir.to_owned();
+        Ok(Self { dir, file })
+    }
+
+    /// Locks it, unless another one has.
+    fn take(self) -> Result<Result<Held, Self>, SandboxError> {
+        match self.file.try_lock() {
+            Ok(()) => {
+                let held = Held {
+                    dir: self.dir,
+                    _lock: self.file,
+                };
+                // What a holder that died left behind says where nobody serves any more.
+                held.withdraw()?;
+                Ok(Ok(held))
+            }
+            Err(TryLockError::WouldBlock) => Ok(Err(self)),
+            Err(TryLockError::Error(source)) => Err(fault("lock", &self.dir.join("lock"))(source)),
+        }
+    }
+}
+
 impl Held {
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Where the object store is.
     pub(crate) fn store(&self) -> PathBuf {
         self.dir.join("s3")
@@ -158,6 +208,18 @@ impl Held {
             .into_iter()
             .map(|(user, file)| (user, file.keys()))
             .collect())
+    }
+
+    /// The secret that sessions are sealed with: that of the folder, or a new one.
+    pub(crate) fn seal(&self) -> Result<Secret, SandboxError> {
+        let path = self.dir.join("seal.json");
+        if let Some(file) = read::<SealFile>(&path)? {
+            return Ok(Secret::new(file.secret));
+        }
+        let seal = generate_seal()?;
+        let secret = seal.expose().to_owned();
+        write(&path, &SealFile { secret })?;
+        Ok(seal)
     }
 
     /// Tells other processes where this one serves.
@@ -193,8 +255,8 @@ impl Drop for Held {
     }
 }
 
-/// Whether the sandbox that wrote the file answers at its address.
-async fn answers(file: &EndpointFile) -> bool {
+/// Whether the sandbox that wrote the file answers at its address, before the deadline.
+async fn answers(file: &EndpointFile, deadline: Instant) -> bool {
     let ask = async {
         let address = file.url.strip_prefix("http://")?;
         let mut stream = TcpStream::connect(address).await.ok()?;
@@ -213,7 +275,7 @@ async fn answers(file: &EndpointFile) -> bool {
         };
         answer.lines().any(is_instance).then_some(())
     };
-    matches!(timeout(PATIENCE, ask).await, Ok(Some(())))
+    matches!(timeout_at(deadline, ask).await, Ok(Some(())))
 }
 
 /// The folder holds keys: only its owner may look into it.

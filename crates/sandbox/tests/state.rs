@@ -1,8 +1,11 @@
 //! The state folder: who holds it, who joins, what outlives a process, and what a fault looks like.
 
-use std::{fs, net::SocketAddr, path::Path};
+mod support;
+
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use flowrun_sandbox::{BucketOptions, Sandbox, SandboxError, Seed, State};
+use support::{CUSTOMER, EXTERNAL_ID, assume, of_session, role_arn, s3, seed};
 
 fn dir(path: &Path) -> State {
     State::Dir(path.join("sandbox"))
@@ -41,6 +44,120 @@ async fn the_second_joins_the_first_and_keys_outlive_both() {
         third.operator().secret_access_key(),
         operator.secret_access_key()
     );
+}
+
+/// The first ends while the second is in the middle of its work, with a session that the first
+/// issued: to its clients, nothing but a pause.
+#[tokio::test]
+async fn who_joined_takes_the_place_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    let second = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    let third = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    let url = first.url().to_owned();
+    let keys = assume(&second, &role_arn(CUSTOMER, "all"), EXTERNAL_ID).await;
+    let client = s3(&second, of_session(&keys));
+    let put = client.put_object().bucket("reports").key("in/a");
+    put.body("bytes".to_owned().into_bytes().into())
+        .send()
+        .await
+        .unwrap();
+
+    let read = async || {
+        let asked = client.get_object().bucket("reports").key("in/a").send();
+        let body = asked.await.map_err(|error| format!("{error:?}"))?.body;
+        let bytes = body.collect().await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(bytes.to_vec())
+    };
+    let read_in_the_end = async || {
+        let mut last = Ok(Vec::new());
+        for _ in 0..400 {
+            last = read().await;
+            if last.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        assert_eq!(last.as_deref(), Ok(b"bytes".as_slice()));
+    };
+    // One is dropped, the other one shut down: either way the next one follows, with new keys as
+    // well as old ones.
+    drop(first);
+    read_in_the_end().await;
+    let late = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    assert!(late.is_joined());
+    assert_eq!(late.url(), url);
+    assume(&late, &role_arn(CUSTOMER, "all"), EXTERNAL_ID).await;
+    late.shutdown().await;
+    second.shutdown().await;
+    read_in_the_end().await;
+    third.shutdown().await;
+    assert!(read().await.is_err());
+    let next = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    assert!(!next.is_joined());
+}
+
+const HOLDER: &str = "FLOWRUN_SANDBOX_TEST_FOLDER";
+
+/// The other process of the next test; does nothing by itself.
+#[tokio::test]
+async fn a_process_that_serves_until_it_is_killed() {
+    if let Some(folder) = std::env::var_os(HOLDER) {
+        let _sandbox = Sandbox::start(seed(), dir(Path::new(&folder))).await;
+        std::future::pending::<()>().await;
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_killed_process_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut holder = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_process_that_serves_until_it_is_killed"])
+        .env(HOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.path().join("sandbox/endpoint.json").exists() {
+        assert!(holder.try_wait().unwrap().is_none());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let sandbox = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    assert!(sandbox.is_joined());
+    let keys = assume(&sandbox, &role_arn(CUSTOMER, "all"), EXTERNAL_ID).await;
+    let client = s3(&sandbox, of_session(&keys));
+    let list = async || client.list_objects_v2().bucket("reports").send().await;
+    list().await.unwrap();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let mut last = list().await;
+    for _ in 0..400 {
+        if last.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        last = list().await;
+    }
+    last.unwrap();
+}
+
+#[tokio::test]
+async fn a_bucket_of_another_account_in_the_state_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |account: &str| {
+        let seed = Seed::new().bucket(account, "reports", BucketOptions::default());
+        Sandbox::start(seed.unwrap(), dir(folder.path())).await
+    };
+    start(CUSTOMER).await.unwrap().shutdown().await;
+    let error = start("333333333333").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "bucket reports of the seed belongs to account {CUSTOMER} in the sandbox state in \
+             {}: use another folder, or give the bucket another name",
+            folder.path().join("sandbox").display()
+        )
+    );
+    start(CUSTOMER).await.unwrap();
 }
 
 #[tokio::test]
@@ -95,11 +212,13 @@ async fn a_port_in_use_and_an_address_of_the_network_are_refused() {
     let taken = taken.local_addr().map(|address| (taken, address)).unwrap();
     let start = |address: SocketAddr| Sandbox::start_on(Seed::new(), State::Memory, address);
     let error = start(taken.1).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("cannot listen on {}", taken.1)),
-        "{error}"
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot listen on {} (another process listens there): choose another port, or port 0 \
+             for a free one",
+            taken.1
+        )
     );
     for address in ["0.0.0.0:0", "192.0.2.1:80", "[::]:0"] {
         let error = start(address.parse().unwrap()).await.unwrap_err();
@@ -148,7 +267,30 @@ async fn a_state_that_cannot_be_used_is_told() {
     let error = Sandbox::start(Seed::new(), dir(folder.path()))
         .await
         .unwrap_err();
-    assert!(error.to_string().starts_with("cannot create "), "{error}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot create {} (a file stands where a folder should be): use another folder, one \
+             that can be read and written",
+            folder.path().join("sandbox").display()
+        )
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("sandbox/s3/index.sqlite");
+    fs::create_dir_all(index.parent().unwrap()).unwrap();
+    fs::write(&index, "no database".repeat(100)).unwrap();
+    let error = Sandbox::start(Seed::new(), dir(folder.path()))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot open the object index {} (it is damaged): use another folder, or move this \
+             one away to begin with an empty store",
+            index.display()
+        )
+    );
 
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("sandbox")).unwrap();
@@ -175,7 +317,12 @@ async fn files_with_keys_are_for_their_owner_alone() {
         .await
         .unwrap();
     let path = folder.path().join("sandbox");
-    for (file, mode) in [("", 0o700), ("keys.json", 0o600), ("endpoint.json", 0o600)] {
+    for (file, mode) in [
+        ("", 0o700),
+        ("keys.json", 0o600),
+        ("endpoint.json", 0o600),
+        ("seal.json", 0o600),
+    ] {
         let found = fs::metadata(path.join(file)).unwrap().permissions().mode();
         assert_eq!(found & 0o777, mode, "{file}");
     }

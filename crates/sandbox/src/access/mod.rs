@@ -1,6 +1,7 @@
 //! Who may do what: signatures are checked against the directory's secrets, session tokens are
 //! bound to their keys, and every S3 operation is held against the caller's policies.
 
+mod needs;
 mod signature;
 mod table;
 
@@ -20,8 +21,8 @@ use s3s::{
     s3_error,
 };
 
-pub(crate) use signature::{check_scope, presented_token};
-use table::{Facts, Fault, Need};
+use needs::{Facts, Fault, Need};
+pub(crate) use signature::{check_scope, check_signed, presented_token};
 
 use crate::{
     caller::Caller,
@@ -72,6 +73,7 @@ impl S3Access for Authorization {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         };
         check_scope(cx.headers(), &query, "s3")?;
+        check_signed(cx.headers(), &query)?;
         let token = presented_token(cx.headers(), &query)?;
         let identity = self
             .directory
@@ -95,17 +97,17 @@ impl S3Access for Authorization {
             identity,
             owners: HashMap::new(),
         };
-        let needs = table::needs(&facts).map_err(|fault| match fault {
+        let needs = needs::needs(&facts).map_err(|fault| match fault {
             Fault::Unknown => s3_error!(AccessDenied, "Access Denied"),
             Fault::CopySource => s3_error!(InvalidArgument, "x-amz-copy-source cannot be read"),
         })?;
         for need in &needs {
             self.allow(&mut checked, need).await?;
         }
-        let list = table::listed_bucket(&facts)
+        let list = needs::listed_bucket(&facts)
             .map(|bucket| vec![Need::on_bucket("s3:ListBucket", &bucket)]);
         let may_list = self.may(&mut checked, &list.unwrap_or_default()).await?;
-        let may_copy_tags = self.may(&mut checked, &table::copied_tags(&facts)).await?;
+        let may_copy_tags = self.may(&mut checked, &needs::copied_tags(&facts)).await?;
         cx.extensions_mut().insert(Caller {
             arn: checked.identity.arn.clone(),
             account: checked.identity.account.clone(),
@@ -124,9 +126,9 @@ impl S3Access for Authorization {
         let mut denied = BTreeMap::new();
         for (index, entry) in request.input.delete.objects.iter().enumerate() {
             // The operation takes an empty version id for none, as AWS does.
-            let has_version = entry.version_id.as_ref().is_some_and(|id| !id.is_empty());
+            let version = entry.version_id.as_deref().filter(|id| !id.is_empty());
             let bucket = &request.input.bucket;
-            for need in table::delete_entry(bucket, &entry.key, has_version, &request.headers) {
+            for need in needs::delete_entry(bucket, &entry.key, version, &request.headers) {
                 if let Err(denial) = self.decide(&mut checked, &need).await? {
                     denied.insert(index, refusal(&checked.identity, &need, denial));
                 }
@@ -168,6 +170,9 @@ impl Authorization {
         if let Some(owner) = &owner {
             conditions.set("s3:ResourceAccount", owner);
         }
+        if let Some(version) = &need.version {
+            conditions.set("s3:VersionId", version);
+        }
         let request = Request {
             action: need.action,
             resource: &need.arn(),
@@ -202,7 +207,6 @@ impl Authorization {
             ("prefix", "s3:prefix"),
             ("delimiter", "s3:delimiter"),
             ("max-keys", "s3:max-keys"),
-            ("versionId", "s3:VersionId"),
         ] {
             if let Some(value) = facts.query.get(parameter) {
                 conditions.set(key, value);

@@ -1,7 +1,7 @@
 //! What a signed request says beside its signature: which service it was signed for, and the
 //! session token. `s3s` has verified the signature before.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use s3s::{S3Result, s3_error};
 
 use crate::form::Form;
@@ -33,6 +33,43 @@ pub(crate) fn check_scope(headers: &HeaderMap, query: &Form, service: &str) -> S
             signed.unwrap_or_default()
         )),
     }
+}
+
+/// The headers that need no signature: they change nothing but the form of the answer, or `s3s`
+/// verifies the body against them.
+const UNSIGNED: [&str; 3] = [
+    "x-amz-user-agent",
+    "x-amz-checksum-mode",
+    "x-amz-content-sha256",
+];
+
+/// Refuses a request with a header that means something and that the signature does not cover: who
+/// was given a presigned URL could make a copy out of it, with any source.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
+pub(crate) fn check_signed(headers: &HeaderMap, query: &Form) -> S3Result<()> {
+    let signed = match query.get("X-Amz-SignedHeaders") {
+        Some(signed) => Some(signed),
+        None => header(headers, "authorization")?
+            .and_then(|value| value.split_once("SignedHeaders="))
+            .and_then(|(_, rest)| rest.split([',', ' ']).next()),
+    };
+    let signed: Vec<&str> = signed.unwrap_or_default().split(';').collect();
+    let needed = headers
+        .keys()
+        .map(HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-") && !UNSIGNED.contains(name));
+    for name in needed.chain(["host"]) {
+        if !signed
+            .iter()
+            .any(|signed| signed.eq_ignore_ascii_case(name))
+        {
+            return Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed: {name}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The session token of a request, from its header or its presigned URL.
@@ -118,6 +155,33 @@ mod tests {
             let got = check_scope(&headers(&pairs), &query, service);
             let code = got.err().map(|error| error.code().as_str().to_owned());
             assert_eq!(code.as_deref(), expect, "{pairs:?} {query:?} {service}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_means_something_has_to_be_signed() {
+        const V4: &str = "AWS4-HMAC-SHA256 Credential=AKIA1/20261123/eu-central-1/s3/aws4_request, \
+                          SignedHeaders=host;x-amz-date, Signature=0";
+        let date = ("x-amz-date", "20261123T000000Z");
+        let source = ("x-amz-copy-source", "b/k");
+        let url = "X-Amz-SignedHeaders=host&X-Amz-Signature=0";
+        for (pairs, query, expect) in [
+            (vec![("authorization", V4), date], "", true),
+            (
+                vec![("authorization", V4), date, ("range", "bytes=0-1")],
+                "",
+                true,
+            ),
+            (vec![("authorization", V4), date, source], "", false),
+            (vec![], url, true),
+            (vec![("x-amz-checksum-mode", "ENABLED")], url, true),
+            (vec![source], url, false),
+            (vec![("x-amz-security-token", "a")], url, false),
+            (vec![], "X-Amz-SignedHeaders=range&X-Amz-Signature=0", false),
+        ] {
+            let query = Form::parse(query).unwrap();
+            let got = check_signed(&headers(&pairs), &query);
+            assert_eq!(got.is_ok(), expect, "{pairs:?} {query:?}");
         }
     }
 

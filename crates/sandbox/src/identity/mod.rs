@@ -1,5 +1,5 @@
 //! Identities: the users and roles of the seed, the keys of the users, and the sessions that STS
-//! issued.
+//! issues.
 
 mod session;
 
@@ -10,7 +10,7 @@ use flowrun_iam::{Policy, PolicyError, TrustPolicy};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(crate) use session::{Issue, IssueError, Sessions};
+pub(crate) use session::{Issue, Sessions};
 
 use crate::{
     enforce::{self, TokenFault},
@@ -48,6 +48,32 @@ pub(crate) struct Role {
     pub(crate) max_session_duration: u32,
 }
 
+impl Role {
+    /// The ARN of a session.
+    pub(crate) fn session_arn(&self, session_name: &str) -> String {
+        let Self { account, name, .. } = self;
+        format!("arn:aws:sts::{account}:assumed-role/{name}/{session_name}")
+    }
+
+    /// The unique id of a session.
+    pub(crate) fn session_id(&self, session_name: &str) -> String {
+        format!("{}:{session_name}", self.unique_id)
+    }
+
+    /// Who has a session, with what it was narrowed to.
+    fn identity(&self, session_name: &str, session_policy: Option<Policy>) -> Identity {
+        Identity {
+            arn: self.session_arn(session_name),
+            principal_arn: self.arn.clone(),
+            account: self.account.clone(),
+            unique_id: self.session_id(session_name),
+            policies: vec![self.policy.clone()],
+            session_policy,
+            is_session: true,
+        }
+    }
+}
+
 /// Everybody that the sandbox knows.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -59,9 +85,13 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// The users and roles of a seed; `keys` are those of the users, by ARN. A user without keys
-    /// cannot sign anything.
-    pub(crate) fn new(seed: &Seed, keys: &HashMap<String, Keys>) -> Result<Self, SeedError> {
+    /// The users and roles of a seed; `keys` are those of the users, by ARN, and `seal` is the
+    /// secret that sessions are sealed with. A user without keys cannot sign anything.
+    pub(crate) fn new(
+        seed: &Seed,
+        keys: &HashMap<String, Keys>,
+        seal: Secret,
+    ) -> Result<Self, SeedError> {
         let mut users = HashMap::new();
         let mut roles = HashMap::new();
         for (number, account) in seed.accounts() {
@@ -109,13 +139,13 @@ impl Directory {
         Ok(Self {
             users,
             roles,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(seal),
         })
     }
 
     /// Checks the policies of a seed.
     pub(crate) fn check(seed: &Seed) -> Result<(), SeedError> {
-        Self::new(seed, &HashMap::new()).map(|_| ())
+        Self::new(seed, &HashMap::new(), Secret::new("")).map(|_| ())
     }
 
     /// The role of an ARN.
@@ -123,7 +153,7 @@ impl Directory {
         self.roles.get(arn)
     }
 
-    /// The sessions that STS issued.
+    /// The sessions that STS issues.
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.sessions
     }
@@ -132,10 +162,7 @@ impl Directory {
     pub(crate) fn secret(&self, access_key_id: &str) -> Option<Secret> {
         match self.users.get(access_key_id) {
             Some((keys, _)) => Some(keys.secret_access_key().clone()),
-            None => self
-                .sessions
-                .find(access_key_id)
-                .map(|session| session.keys.secret_access_key().clone()),
+            None => self.sessions.secret(access_key_id),
         }
     }
 
@@ -147,15 +174,21 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Identity, TokenFault> {
         if let Some((_, identity)) = self.users.get(access_key_id) {
-            enforce::session_token(None, token, now)?;
+            enforce::session_token(false, token, None, now)?;
             return Ok(identity.clone());
         }
-        let session = self
-            .sessions
-            .find(access_key_id)
-            .ok_or(TokenFault::UnknownKey)?;
-        enforce::session_token(Some((&session.token, session.expires)), token, now)?;
-        Ok(session.identity.clone())
+        if self.sessions.secret(access_key_id).is_none() {
+            return Err(TokenFault::UnknownKey);
+        }
+        let read = token.and_then(|token| self.sessions.read(access_key_id, token));
+        let right = read.as_ref().map(|(_, ends, right)| (right, *ends));
+        enforce::session_token(true, token, right, now)?;
+        let (claims, ..) = read.ok_or(TokenFault::WrongToken)?;
+        // The state was served with another seed in between, which has no such role.
+        let role = self.roles.get(&claims.role).ok_or(TokenFault::UnknownKey)?;
+        let policy = claims.session_policy.as_deref().map(Policy::parse);
+        let policy = policy.transpose().map_err(|_| TokenFault::WrongToken)?;
+        Ok(role.identity(&claims.session_name, policy))
     }
 }
 

@@ -3,9 +3,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::dto::ChecksumType;
-use s3s::{S3ErrorCode, S3Result, TrailingHeaders};
+use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders};
 
 use super::errors::{custom, invalid_request, refuse};
 use crate::store::{Algorithm, Checksum, ChecksumKind, Digests};
@@ -87,6 +87,19 @@ pub(super) fn algorithm(
         .transpose()
 }
 
+fn unknown_trailer() -> S3Error {
+    invalid_request("The value specified in the x-amz-trailer header is not supported")
+}
+
+/// The algorithm of the checksum that comes after the body.
+fn trailing(value: &HeaderValue) -> S3Result<Algorithm> {
+    let value = value.to_str().unwrap_or_default().trim();
+    Algorithm::ALL
+        .into_iter()
+        .find(|algorithm| header_name(*algorithm).eq_ignore_ascii_case(value))
+        .ok_or_else(unknown_trailer)
+}
+
 /// The one checksum among the fields.
 pub(super) fn single(sums: Sums<'_>) -> S3Result<Option<(Algorithm, &str)>> {
     let mut given = sums
@@ -125,15 +138,7 @@ impl Promised {
             })
             .transpose()?;
         let named = algorithm(named)?;
-        let trailing = headers
-            .get("x-amz-trailer")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| {
-                let value = value.trim();
-                Algorithm::ALL
-                    .into_iter()
-                    .find(|algorithm| header_name(*algorithm).eq_ignore_ascii_case(value))
-            });
+        let trailing = headers.get("x-amz-trailer").map(trailing).transpose()?;
         let sum = match (single(sums)?, trailing, trailers) {
             (Some(_), Some(_), _) => {
                 return Err(invalid_request(
@@ -145,7 +150,9 @@ impl Promised {
                 Some((algorithm, Sum::Header(decode(algorithm, value)?)))
             }
             (None, Some(algorithm), Some(trailers)) => Some((algorithm, Sum::Trailer(trailers))),
-            (None, _, _) => None,
+            // It would never come: nothing of a promise is passed over.
+            (None, Some(_), None) => return Err(unknown_trailer()),
+            (None, None, _) => None,
         };
         if let Some(named) = named
             && sum.as_ref().is_none_or(|(sum, _)| *sum != named)
@@ -207,7 +214,7 @@ impl Promised {
     }
 }
 
-pub(super) fn mismatch(algorithm: Algorithm) -> s3s::S3Error {
+pub(super) fn mismatch(algorithm: Algorithm) -> S3Error {
     refuse(
         S3ErrorCode::BadDigest,
         format!(

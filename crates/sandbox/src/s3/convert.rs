@@ -10,6 +10,7 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use sha2::Digest as _;
 
 use super::errors::{custom, invalid_argument, refuse};
+use crate::form::{self, FormError};
 
 /// Bytes a key can have.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
@@ -79,10 +80,10 @@ pub(super) fn parse_tags(header: Option<&str>) -> S3Result<Vec<(String, String)>
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((url_decode(name)?, url_decode(value)?))
+            Ok((form::decode(name)?, form::decode(value)?))
         })
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| {
+        .collect::<Result<Vec<_>, FormError>>()
+        .map_err(|_| {
             invalid_argument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
         })?;
     check_tags(&tags)?;
@@ -119,23 +120,6 @@ pub(super) fn check_tags(tags: &[(String, String)]) -> S3Result<()> {
         }
     }
     Ok(())
-}
-
-fn url_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = char::from(rest.next()?).to_digit(16)?;
-                let low = char::from(rest.next()?).to_digit(16)?;
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// How a listing writes names: as they are, or URL-encoded as `encoding-type=url` asks.
@@ -217,7 +201,7 @@ mod tests {
         let check = |name: &str, expect: &str| {
             assert_eq!(Names { encode: true }.write(name), expect);
             assert_eq!(Names { encode: false }.write(name), name);
-            assert_eq!(url_decode(expect).as_deref(), Some(name));
+            assert_eq!(form::decode(expect).as_deref(), Ok(name));
         };
         check("test_file(3).png", "test_file%283%29.png");
         check("a b/c+d", "a+b/c%2Bd");

@@ -127,10 +127,12 @@ impl From<StoreError> for S3Error {
                  upload may have been aborted or completed.",
             ),
             StoreError::Io { .. }
+            | StoreError::Open { .. }
             | StoreError::Index(_)
             | StoreError::Row(_)
             | StoreError::Newer { .. }
             | StoreError::Corrupt(_)
+            | StoreError::Abandoned
             | StoreError::Stopped(_)
             | StoreError::Random(_) => {
                 tracing::error!(%error, "the object store failed");

@@ -196,10 +196,7 @@ pub(super) async fn delete_object(
     let deletion = Deletion {
         key: input.key,
         version_id: input.version_id,
-        etag: input
-            .if_match
-            .and_then(ETagCondition::into_etag)
-            .map(ETag::into_value),
+        condition: write_condition(input.if_match.as_ref(), None)?,
     };
     let outcomes = service.store.delete(&input.bucket, vec![deletion]).await?;
     let deleted = outcomes
@@ -252,7 +249,9 @@ pub(super) async fn delete_objects(
             Ok(()) => deletions.push(Deletion {
                 key: object.key,
                 version_id,
-                etag: object.e_tag.map(ETag::into_value),
+                condition: object.e_tag.map_or(WriteCondition::Always, |etag| {
+                    WriteCondition::Matches(Some(etag.into_value()))
+                }),
             }),
             Err(error) => errors.push(failed(&object.key, version_id.as_deref(), &error)),
         }

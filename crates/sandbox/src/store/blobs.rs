@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 
 use super::digest::{Digester, Digests};
 use super::error::StoreError;
+use crate::state::Held;
 
 /// Bytes gathered before they are hashed and written on a blocking thread.
 const WRITE_CHUNK: usize = 256 * 1024;
@@ -21,9 +22,17 @@ const WRITE_CHUNK: usize = 256 * 1024;
 pub(crate) struct Blobs {
     complete: PathBuf,
     temporary: PathBuf,
-    durable: bool,
     leases: Mutex<HashMap<String, Use>>,
-    _removed_on_drop: Option<tempfile::TempDir>,
+    root: Root,
+}
+
+/// What is given back once the last handle of the store is dropped.
+#[expect(dead_code, reason = "what the variants hold is only dropped")]
+pub(crate) enum Root {
+    /// The directory itself.
+    Temporary(tempfile::TempDir),
+    /// The lock on it. Its blobs survive a power cut.
+    Kept(Option<Arc<Held>>),
 }
 
 #[derive(Default)]
@@ -34,19 +43,18 @@ struct Use {
 }
 
 impl Blobs {
-    /// Opens the blobs under `root`, and removes what unfinished writes left: temporary files,
+    /// Opens the blobs under `path`, and removes what unfinished writes left: temporary files,
     /// and every blob that is not `named` by a row.
     pub(crate) fn open(
-        root: PathBuf,
-        removed_on_drop: Option<tempfile::TempDir>,
+        path: &Path,
+        root: Root,
         named: impl Fn(&str) -> Result<bool, StoreError>,
     ) -> Result<Self, StoreError> {
         let blobs = Self {
-            complete: root.join("blobs"),
-            temporary: root.join("temporary"),
-            durable: removed_on_drop.is_none(),
+            complete: path.join("blobs"),
+            temporary: path.join("temporary"),
             leases: Mutex::default(),
-            _removed_on_drop: removed_on_drop,
+            root,
         };
         for dir in [&blobs.complete, &blobs.temporary] {
             fs::create_dir_all(dir).map_err(StoreError::io("create", dir))?;
@@ -63,7 +71,15 @@ impl Blobs {
                 }
             }
         }
+        if blobs.durable() {
+            // Of a directory that is new, and that a power cut must not take with its blobs.
+            sync(path)?;
+        }
         Ok(blobs)
+    }
+
+    fn durable(&self) -> bool {
+        matches!(self.root, Root::Kept(_))
     }
 
     /// Starts a new blob.
@@ -151,6 +167,13 @@ impl Blobs {
     }
 }
 
+/// Puts the names in a directory on the disk.
+fn sync(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(StoreError::io("sync", dir))
+}
+
 /// Blobs that stay readable while this lives.
 pub(crate) struct Lease {
     blobs: Arc<Blobs>,
@@ -222,18 +245,15 @@ impl Sink {
     fn finish(mut self) -> Result<NewBlob, StoreError> {
         let from = self.blobs.temporary.join(&self.id);
         let to = self.blobs.complete.join(&self.id);
-        if self.blobs.durable {
+        if self.blobs.durable() {
             self.file
                 .sync_all()
                 .map_err(StoreError::io("sync", &from))?;
         }
         fs::rename(&from, &to).map_err(StoreError::io("rename", &from))?;
         self.file_guard.0 = Some(to);
-        if self.blobs.durable {
-            let dir = &self.blobs.complete;
-            File::open(dir)
-                .and_then(|dir| dir.sync_all())
-                .map_err(StoreError::io("sync", dir))?;
+        if self.blobs.durable() {
+            sync(&self.blobs.complete)?;
         }
         Ok(NewBlob {
             id: self.id,
@@ -263,7 +283,7 @@ impl BlobWriter {
     async fn flush(&mut self) -> Result<(), StoreError> {
         // A write that failed or was cancelled took the sink, and with it the file.
         let Some(mut sink) = self.sink.take() else {
-            return Err(StoreError::Corrupt("a write after a failed write".into()));
+            return Err(StoreError::Abandoned);
         };
         let mut buffer = std::mem::take(&mut self.buffer);
         let (sink, buffer) = spawn_blocking(move || {
@@ -282,7 +302,7 @@ impl BlobWriter {
         self.flush().await?;
         match self.sink.take() {
             Some(sink) => spawn_blocking(move || sink.finish()).await?,
-            None => Err(StoreError::Corrupt("a write after a failed write".into())),
+            None => Err(StoreError::Abandoned),
         }
     }
 }

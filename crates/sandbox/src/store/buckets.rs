@@ -65,15 +65,14 @@ fn insert(change: &Change<'_>, seed: &BucketSeed) -> Result<(), StoreError> {
 }
 
 impl Store {
-    /// Creates the bucket unless one of that name exists: that one is left as it is.
+    /// Creates the bucket unless its account has it: then it is left as it is. Fails with
+    /// `BucketExists` where another account has it.
     pub(crate) async fn ensure_bucket(&self, seed: BucketSeed) -> Result<(), StoreError> {
-        self.write(
-            move |change| match lookup(&change.transaction, &seed.name)? {
-                Some(_) => Ok(()),
-                None => insert(change, &seed),
-            },
-        )
-        .await
+        let account = seed.owner_account.clone();
+        match self.create_bucket(seed).await {
+            Err(StoreError::BucketExists { owner, .. }) if owner == account => Ok(()),
+            created => created,
+        }
     }
 
     /// Creates the bucket, or fails with `BucketExists`.

@@ -1,9 +1,10 @@
 //! Deleting versions, and hiding objects under delete markers.
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html>
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
 
 use super::buckets;
 use super::model::{Attributes, Bucket, Deleted, Deletion, Version, Versioning};
-use super::objects::{add, by_id, current, remove};
+use super::objects::{add, by_id, check_condition, current, remove};
 use super::{Change, Store, StoreError};
 
 fn delete(change: &Change<'_>, bucket: &Bucket, deletion: Deletion) -> Result<Deleted, StoreError> {
@@ -11,18 +12,13 @@ fn delete(change: &Change<'_>, bucket: &Bucket, deletion: Deletion) -> Result<De
     let Deletion {
         key,
         version_id,
-        etag,
+        condition,
     } = deletion;
+    check_condition(transaction, bucket, &key, &condition)?;
     let target = match &version_id {
         Some(version_id) => by_id(transaction, bucket, &key, version_id)?,
         None => current(transaction, bucket, &key)?,
     };
-    if let (Some(etag), Some(target)) = (etag, &target)
-        && !target.delete_marker
-        && target.etag != etag
-    {
-        return Err(StoreError::PreconditionFailed("If-Match"));
-    }
     if let Some(version_id) = version_id {
         let Some(target) = target else {
             return Ok(Deleted {
@@ -85,7 +81,9 @@ impl Store {
                 .map(|deletion| match delete(change, &bucket, deletion) {
                     // What the model refuses concerns one key; it is found before any change.
                     Err(
-                        error @ (StoreError::LegalHold { .. } | StoreError::PreconditionFailed(_)),
+                        error @ (StoreError::LegalHold { .. }
+                        | StoreError::PreconditionFailed(_)
+                        | StoreError::NoSuchKey(_)),
                     ) => Ok(Err(error)),
                     Err(error) => Err(error),
                     Ok(deleted) => Ok(Ok(deleted)),

@@ -1,25 +1,37 @@
 //! Errors of the store: what the disk or the index refused, and what the S3 model refuses.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::error::Told;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum StoreError {
-    #[error("cannot {action} {path}: {source}", path = path.display())]
+    #[error("cannot {action} {path} {}", Told(source), path = path.display())]
     Io {
         action: &'static str,
         path: PathBuf,
         source: io::Error,
     },
-    #[error("cannot use the object index: {0}")]
+    #[error("cannot open the object index {path} {}", Unusable(source), path = path.display())]
+    Open {
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
+    #[error("the object index failed {}", Unusable(.0))]
     Index(#[from] rusqlite::Error),
-    #[error("cannot read a row of the object index: {0}")]
+    #[error(
+        "cannot read a row of the object index ({0}): use another folder for the sandbox state"
+    )]
     Row(#[from] serde_json::Error),
     #[error(
         "the object store at {path} has layout {found}, written by a newer flowrun; \
-         this one knows layout {known}: use that flowrun, or another directory",
+         this one knows layout {known}: use that flowrun, or another folder",
         path = path.display()
     )]
     Newer {
@@ -27,9 +39,11 @@ pub(crate) enum StoreError {
         found: i64,
         known: i64,
     },
-    #[error("the object index holds an impossible value: {0}")]
+    #[error("the object index holds {0}: use another folder for the sandbox state")]
     Corrupt(String),
-    #[error("the object store stopped: {0}")]
+    #[error("the write of the object was given up before: send it again")]
+    Abandoned,
+    #[error("the object store stopped ({0}): start the sandbox again")]
     Stopped(#[from] tokio::task::JoinError),
     #[error("the system gave no random bytes: {0}")]
     Random(getrandom::Error),
@@ -75,5 +89,33 @@ impl StoreError {
             path,
             source,
         }
+    }
+}
+
+/// A fault of SQLite as the end of a sentence: what it is, and what to do next.
+struct Unusable<'a>(&'a rusqlite::Error);
+
+impl fmt::Display for Unusable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let folder = "use another folder, one that can be read and written";
+        let (what, next) = match self.0.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => {
+                ("the disk is full", "make room there, or use another folder")
+            }
+            Some(ErrorCode::ReadOnly) => ("it cannot be written", folder),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                ("it cannot be read or written", folder)
+            }
+            Some(ErrorCode::SystemIoFailure) => ("the disk failed", "check the disk"),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (
+                "it is damaged",
+                "use another folder, or move this one away to begin with an empty store",
+            ),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                ("another program holds it", "end that program")
+            }
+            _ => return write!(f, "({}): use another folder", self.0),
+        };
+        write!(f, "({what}): {next}")
     }
 }

@@ -369,12 +369,8 @@ impl Store {
         bucket: &str,
         query: Query,
     ) -> Result<Page<Version>, StoreError> {
-        let bucket = bucket.to_owned();
-        self.read(move |connection, _| {
-            page(
-                &Objects(connection, &buckets::find(connection, &bucket)?),
-                &query,
-            )
+        self.list(bucket, query, |connection, bucket, query| {
+            page(&Objects(connection, bucket), query)
         })
         .await
     }
@@ -385,12 +381,8 @@ impl Store {
         bucket: &str,
         query: Query,
     ) -> Result<Page<Version>, StoreError> {
-        let bucket = bucket.to_owned();
-        self.read(move |connection, _| {
-            page(
-                &Versions(connection, &buckets::find(connection, &bucket)?),
-                &query,
-            )
+        self.list(bucket, query, |connection, bucket, query| {
+            page(&Versions(connection, bucket), query)
         })
         .await
     }
@@ -401,12 +393,22 @@ impl Store {
         bucket: &str,
         query: Query,
     ) -> Result<Page<Upload>, StoreError> {
+        self.list(bucket, query, |connection, bucket, query| {
+            page(&Uploads(connection, bucket), query)
+        })
+        .await
+    }
+
+    async fn list<T: Send + 'static>(
+        &self,
+        bucket: &str,
+        query: Query,
+        page: fn(&Connection, &Bucket, &Query) -> Result<Page<T>, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
         let bucket = bucket.to_owned();
         self.read(move |connection, _| {
-            page(
-                &Uploads(connection, &buckets::find(connection, &bucket)?),
-                &query,
-            )
+            let bucket = buckets::find(connection, &bucket)?;
+            page(connection, &bucket, &query)
         })
         .await
     }

@@ -35,15 +35,18 @@ pub(crate) use model::{
 };
 pub(crate) use multipart::Completion;
 
-use blobs::Blobs;
+use crate::state::Held;
+use blobs::{Blobs, Root};
 
 /// Where the store keeps its state.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
     /// The index in memory, the blobs in a temporary directory that is removed at the end.
     Memory,
-    /// Everything in this directory, created when missing; one process at a time.
-    Dir(PathBuf),
+    /// Everything in this directory, created when missing; one process at a time. The lock, where
+    /// there is one, is kept until the last work that was begun is done: a write that ends after
+    /// another process has opened the store would lose its blob, which no row named yet.
+    Dir(PathBuf, Option<Arc<Held>>),
 }
 
 /// The state of the sandbox's S3. Clones share it.
@@ -66,24 +69,25 @@ impl Store {
     /// A directory or index that cannot be used, or that a newer flowrun wrote.
     pub(crate) async fn open(location: Location) -> Result<Self, StoreError> {
         spawn_blocking(move || {
-            let (connection, root, temporary) = match location {
+            let (connection, path, root) = match location {
                 Location::Memory => {
                     let dir = tempfile::Builder::new()
                         .prefix("flowrun-sandbox-")
                         .tempdir()
                         .map_err(StoreError::io("create", &std::env::temp_dir()))?;
-                    (schema::open(None)?, dir.path().to_owned(), Some(dir))
+                    let root = dir.path().to_owned();
+                    (schema::open(None)?, root, Root::Temporary(dir))
                 }
-                Location::Dir(dir) => {
+                Location::Dir(dir, lock) => {
                     std::fs::create_dir_all(&dir).map_err(StoreError::io("create", &dir))?;
-                    (schema::open(Some(&dir))?, dir, None)
+                    (schema::open(Some(&dir))?, dir, Root::Kept(lock))
                 }
             };
             let named = |id: &str| {
                 let mut named = connection.prepare_cached("SELECT 1 FROM blob WHERE id = ?1")?;
                 Ok(named.exists(params![id])?)
             };
-            let blobs = Blobs::open(root, temporary, named)?;
+            let blobs = Blobs::open(&path, root, named)?;
             Ok(Self {
                 connection: Arc::new(Mutex::new(connection)),
                 blobs: Arc::new(blobs),
@@ -117,7 +121,7 @@ impl Store {
         let mut connection = Arc::clone(&self.connection).lock_owned().await;
         let blobs = Arc::clone(&self.blobs);
         spawn_blocking(move || {
-            let (answer, adopted, released) = {
+            let (answer, released) = {
                 let change = Change {
                     transaction: connection
                         .transaction_with_behavior(TransactionBehavior::Immediate)?,
@@ -125,11 +129,15 @@ impl Store {
                     released: RefCell::default(),
                 };
                 let answer = work(&change)?;
-                change.transaction.commit()?;
-                (answer, change.adopted, change.released)
+                let committed = change.transaction.commit();
+                // A commit that failed may be on the disk all the same, with rows that name the
+                // new blobs. The next open removes those that no row names.
+                let adopted = change.adopted.into_inner();
+                adopted.into_iter().for_each(NewBlob::claim);
+                committed?;
+                (answer, change.released)
             };
             drop(connection);
-            adopted.into_inner().into_iter().for_each(NewBlob::claim);
             blobs.remove(released.into_inner());
             Ok(answer)
         })
@@ -140,7 +148,7 @@ impl Store {
 /// A transaction, with the blob files that follow its outcome.
 struct Change<'a> {
     transaction: Transaction<'a>,
-    /// Removed again when the transaction fails.
+    /// Removed again when the work fails.
     adopted: RefCell<Vec<NewBlob>>,
     /// Removed once the transaction is committed.
     released: RefCell<Vec<String>>,

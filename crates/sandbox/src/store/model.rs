@@ -141,8 +141,8 @@ pub(crate) struct NewVersion {
 pub(crate) struct Deletion {
     pub key: String,
     pub version_id: Option<String>,
-    /// The ETag the current version must have: `If-Match`.
-    pub etag: Option<String>,
+    /// What must hold of the current version, also where another one is named.
+    pub condition: WriteCondition,
 }
 
 /// What a deletion did.

@@ -151,7 +151,7 @@ fn segments(connection: &Connection, version: i64) -> Result<Vec<Segment>, Store
         .collect()
 }
 
-fn check_condition(
+pub(super) fn check_condition(
     connection: &Connection,
     bucket: &Bucket,
     key: &str,

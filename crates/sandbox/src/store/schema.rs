@@ -9,6 +9,9 @@ use super::error::StoreError;
 /// The layout this flowrun writes, kept in `user_version`.
 const LAYOUT: i64 = 1;
 
+/// The index in the directory of the store.
+const FILE: &str = "index.sqlite";
+
 /// `seq` grows with every write: the greatest of a key is its current version. The partial
 /// index holds exactly what a plain listing shows, so that a page costs its own length.
 const TABLES: &str = "
@@ -95,8 +98,18 @@ CREATE TABLE part (
 /// # Errors
 /// An index that a newer flowrun wrote is refused: reading it wrong could lose objects.
 pub(crate) fn open(dir: Option<&Path>) -> Result<Connection, StoreError> {
+    prepare(dir).map_err(|error| match (error, dir) {
+        (StoreError::Index(source), Some(dir)) => StoreError::Open {
+            path: dir.join(FILE),
+            source,
+        },
+        (error, _) => error,
+    })
+}
+
+fn prepare(dir: Option<&Path>) -> Result<Connection, StoreError> {
     let mut connection = match dir {
-        Some(dir) => Connection::open(dir.join("index.sqlite"))?,
+        Some(dir) => Connection::open(dir.join(FILE))?,
         None => Connection::open_in_memory()?,
     };
     connection.set_prepared_statement_cache_capacity(64);

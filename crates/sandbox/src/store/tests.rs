@@ -1,5 +1,6 @@
-//! Tests of the store by itself: listings and version stacks against small models, what a crash
-//! leaves behind, and what a broken disk does.
+//! Tests of the store by itself: listings and version stacks against small models.
+
+mod disk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ async fn delete(store: &Store, key: &str, version_id: Option<&str>) -> Deleted {
     let deletion = Deletion {
         key: key.into(),
         version_id: version_id.map(str::to_owned),
-        etag: None,
+        condition: WriteCondition::Always,
     };
     let mut outcomes = store.delete(BUCKET, vec![deletion]).await.unwrap();
     outcomes.pop().unwrap().unwrap()
@@ -453,119 +454,28 @@ async fn a_page_reads_its_own_length() {
 }
 
 #[tokio::test]
-async fn what_was_put_is_there_after_a_reopen_and_nothing_else() {
-    let dir = tempfile::tempdir().unwrap();
-    let location = Location::Dir(dir.path().to_owned());
-    let store = Store::open(location.clone()).await.unwrap();
-    store.ensure_bucket(seed()).await.unwrap();
-    put(&store, "key", b"kept").await.unwrap();
-    drop(store);
-    // What a crash leaves: a half-written file, and a whole one that no row names.
-    std::fs::write(dir.path().join("temporary/half"), b"h").unwrap();
-    std::fs::write(dir.path().join("blobs/orphan"), b"o").unwrap();
-    let store = Store::open(location).await.unwrap();
-    assert_eq!(get(&store, "key").await.unwrap(), b"kept");
-    assert_eq!(blob_files(&store), 1);
-    // Seeding again changes nothing.
-    let mut again = seed();
-    again.owner_account = "999999999999".into();
-    store.ensure_bucket(again).await.unwrap();
-    let owner = store.bucket_owner(BUCKET).await.unwrap();
-    assert_eq!(owner.as_deref(), Some("111122223333"));
-    assert_eq!(store.bucket_owner("other").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn a_store_of_a_newer_flowrun_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let location = Location::Dir(dir.path().to_owned());
-    drop(Store::open(location.clone()).await.unwrap());
-    rusqlite::Connection::open(dir.path().join("index.sqlite"))
-        .unwrap()
-        .pragma_update(None, "user_version", 7)
-        .unwrap();
-    let error = Store::open(location).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "the object store at {} has layout 7, written by a newer flowrun; this one knows \
-             layout 1: use that flowrun, or another directory",
-            dir.path().display()
-        )
-    );
-}
-
-#[tokio::test]
-async fn a_reader_keeps_the_bytes_of_a_removed_object() {
+async fn a_delete_under_a_condition_needs_the_object() {
     let store = memory().await;
-    put(&store, "key", b"first").await.unwrap();
-    let (_, version, content) = store.get(BUCKET, "key", None).await.unwrap();
-    put(&store, "key", b"second").await.unwrap();
-    delete(&store, "key", None).await;
-    assert_eq!(blob_files(&store), 1);
-    assert_eq!(bytes(content, version.size).await, b"first");
-    assert_eq!(blob_files(&store), 0);
-}
-
-#[tokio::test]
-async fn a_failed_write_leaves_the_object_as_it_was() {
-    let store = memory().await;
-    put(&store, "key", b"first").await.unwrap();
-
-    // Given up half way.
-    let mut writer = store.new_blob([]).await.unwrap();
-    writer.write(&vec![0; 1024 * 1024]).await.unwrap();
-    drop(writer);
-    assert_eq!(blob_files(&store), 1);
-
-    // Complete, but never named by a row.
-    let mut writer = store.new_blob([]).await.unwrap();
-    writer.write(b"x").await.unwrap();
-    drop(writer.finish().await.unwrap());
-    assert_eq!(blob_files(&store), 1);
-
-    // The index refuses: as a full disk would, at the commit.
-    {
-        let connection = store.connection.lock().await;
-        connection.pragma_update(None, "query_only", true).unwrap();
+    let etag = put(&store, "key", b"bytes").await.unwrap().etag;
+    let ask = async |key: &str, etag: Option<&str>| {
+        let deletion = Deletion {
+            key: key.into(),
+            version_id: None,
+            condition: WriteCondition::Matches(etag.map(str::to_owned)),
+        };
+        let mut outcomes = store.delete(BUCKET, vec![deletion]).await.unwrap();
+        outcomes.pop().unwrap()
+    };
+    let failed = ask("key", Some("0")).await;
+    assert!(matches!(failed, Err(StoreError::PreconditionFailed(_))));
+    for etag in [None, Some(etag.as_str())] {
+        let failed = ask("missing", etag).await;
+        assert!(matches!(failed, Err(StoreError::NoSuchKey(_))), "{etag:?}");
     }
-    let error = put(&store, "key", b"second").await.unwrap_err();
-    assert!(matches!(error, StoreError::Index(_)), "{error}");
-    assert_eq!(blob_files(&store), 1);
-    assert_eq!(get(&store, "key").await.unwrap(), b"first");
-
-    // The disk refuses the file.
-    let temporary = store.blobs.directory("temporary");
-    std::fs::remove_dir(&temporary).unwrap();
-    let error = put(&store, "key", b"third").await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::Io {
-                action: "create",
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert_eq!(get(&store, "key").await.unwrap(), b"first");
-}
-
-#[tokio::test]
-async fn a_blob_cut_short_ends_in_an_error() {
-    let store = memory().await;
-    put(&store, "key", b"0123456789").await.unwrap();
-    let file = std::fs::read_dir(store.blobs.directory("blobs"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    std::fs::write(file, b"0123").unwrap();
-    let (_, version, content) = store.get(BUCKET, "key", None).await.unwrap();
-    let read: Result<Vec<_>, _> = Arc::new(content)
-        .stream(0..version.size)
-        .try_collect()
-        .await;
-    assert!(matches!(read, Err(StoreError::Io { action: "read", .. })));
+    assert_eq!(get(&store, "key").await.unwrap(), b"bytes");
+    ask("key", Some(&etag)).await.unwrap();
+    assert!(get(&store, "key").await.is_err());
+    put(&store, "key", b"bytes").await.unwrap();
+    ask("key", None).await.unwrap();
+    assert!(get(&store, "key").await.is_err());
 }

@@ -10,7 +10,7 @@ use crate::{
     access::caller_conditions,
     enforce,
     form::Form,
-    identity::{Identity, Issue, IssueError, Role},
+    identity::{Identity, Issue, Role},
 };
 
 /// Seconds.
@@ -58,7 +58,7 @@ impl Sts {
             .role(parameters.role_arn)
             .ok_or_else(denied)?;
         self.authorize(caller, role, &parameters)?;
-        let session_policy = parameters.session_policy()?;
+        parameters.check_session_policy()?;
         if caller.is_session && parameters.duration > CHAINED_DURATION {
             return Err(StsError::validation(
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles \
@@ -73,24 +73,20 @@ impl Sts {
         let issue = Issue {
             role,
             session_name: parameters.session_name,
-            session_policy,
+            session_policy: parameters.policy,
             duration: parameters.duration,
             now,
         };
         let session = self
             .directory
             .sessions()
-            .issue(issue)
-            .map_err(|error| match error {
-                IssueError::Full => StsError::throttled(error.to_string()),
-                other => StsError::internal(other.to_string()),
-            })?;
+            .issue(&issue)
+            .map_err(|error| StsError::internal(error.to_string()))?;
 
-        let identity = &session.identity;
         let keys = &session.keys;
         let user = [
-            element("AssumedRoleId", &identity.unique_id),
-            element("Arn", &identity.arn),
+            element("AssumedRoleId", &role.session_id(parameters.session_name)),
+            element("Arn", &role.session_arn(parameters.session_name)),
         ];
         let credentials = [
             element("AccessKeyId", keys.access_key_id()),
@@ -182,11 +178,11 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    fn session_policy(&self) -> Result<Option<Policy>, StsError> {
-        self.policy
-            .map(Policy::parse)
-            .transpose()
-            .map_err(|error| StsError::malformed_policy(error.to_string()))
+    fn check_session_policy(&self) -> Result<(), StsError> {
+        match self.policy.map(Policy::parse) {
+            Some(Err(error)) => Err(StsError::malformed_policy(error.to_string())),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -93,10 +93,6 @@ impl StsError {
         )
     }
 
-    pub(crate) fn throttled(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "Throttling", message)
-    }
-
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

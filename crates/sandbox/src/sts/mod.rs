@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use s3s::{Body, HttpResponse, S3Request, S3Response, S3Result, route::S3Route};
 
 use crate::{
-    access::{check_scope, presented_token},
+    access::{check_scope, check_signed, presented_token},
     form::Form,
     identity::{Directory, Identity},
     keys::request_id,
@@ -95,7 +95,9 @@ impl Sts {
         };
         let query = Form::parse(request.uri.query().unwrap_or_default())
             .map_err(|error| StsError::malformed_input(error.to_string()))?;
-        check_scope(&request.headers, &query, "sts").map_err(|_| StsError::bad_signature())?;
+        check_scope(&request.headers, &query, "sts")
+            .and_then(|()| check_signed(&request.headers, &query))
+            .map_err(|_| StsError::bad_signature())?;
         let token = presented_token(&request.headers, &query)
             .map_err(|_| StsError::malformed_input("the session token cannot be read"))?;
         let now = Timestamp::now();

@@ -299,12 +299,68 @@ fn a_copy_source_that_cannot_be_read_is_refused() {
 
 #[test]
 fn entries_of_a_body_are_told_one_by_one() {
-    let told = |has_version| {
-        delete_entry("b", "k", has_version, &HeaderMap::new())
+    let told = |version| {
+        delete_entry("b", "k", version, &HeaderMap::new())
             .into_iter()
             .map(|need| format!("{} {}", need.action, need.arn()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(false), ["s3:DeleteObject arn:aws:s3:::b/k"]);
-    assert_eq!(told(true), ["s3:DeleteObjectVersion arn:aws:s3:::b/k"]);
+    assert_eq!(told(None), ["s3:DeleteObject arn:aws:s3:::b/k"]);
+    assert_eq!(told(Some("v")), ["s3:DeleteObjectVersion arn:aws:s3:::b/k"]);
+}
+
+/// Whoever reads an object of a bucket that they may not list, and names one that they may as the
+/// source of a copy, does not learn which keys exist.
+#[test]
+fn a_source_counts_for_copies_alone() {
+    let query = Form::default();
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-amz-copy-source"),
+        HeaderValue::from_static("from/a"),
+    )]);
+    for (operation, expect) in [
+        ("GetObject", "b"),
+        ("HeadObject", "b"),
+        ("CopyObject", "from"),
+        ("UploadPartCopy", "from"),
+    ] {
+        let facts = Facts {
+            operation,
+            bucket: Some("b"),
+            key: Some("k"),
+            query: &query,
+            headers: &headers,
+        };
+        assert_eq!(
+            listed_bucket(&facts).as_deref(),
+            Some(expect),
+            "{operation}"
+        );
+    }
+}
+
+#[test]
+fn each_need_knows_its_own_version() {
+    let query = Form::default();
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-amz-copy-source"),
+        HeaderValue::from_static("from/a?versionId=v"),
+    )]);
+    let facts = Facts {
+        operation: "CopyObject",
+        bucket: Some("b"),
+        key: Some("k"),
+        query: &query,
+        headers: &headers,
+    };
+    let versions = |needs: Vec<Need>| {
+        needs
+            .into_iter()
+            .map(|need| need.version)
+            .collect::<Vec<_>>()
+    };
+    let v = Some("v".to_owned());
+    assert_eq!(versions(needs(&facts).unwrap()), [v.clone(), None]);
+    assert_eq!(versions(delete_entry("b", "k", Some("v"), &headers)), [v]);
+    assert_eq!(versions(delete_entry("b", "k", None, &headers)), [None]);
 }
