@@ -12,8 +12,11 @@ use aws_sdk_s3::{
 use flowrun_card::{CardError, ConnectionRef, Ctx, Scope};
 use flowrun_connections::{AwsS3, AwsSession};
 
+/// How long an answer may take; that of a download is its head, and its content may take longer.
+const ANSWER: Duration = Duration::from_secs(60);
+
 /// How long S3 may take over a copy or the end of a multipart upload, in which it sends nothing
-/// for minutes.
+/// for minutes; and how long a request with content may take, which must not stand still either.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// S3 under a connection.
@@ -40,6 +43,14 @@ impl S3 {
             Client::from_conf(
                 aws_sdk_s3::config::Builder::from(config)
                     .force_path_style(session.endpoint().is_some())
+                    .timeout_config(
+                        config
+                            .timeout_config()
+                            .map(TimeoutConfig::to_builder)
+                            .unwrap_or_default()
+                            .operation_timeout(ANSWER)
+                            .build(),
+                    )
                     .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                     .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
                     .build(),
@@ -72,13 +83,15 @@ impl S3 {
 /// Settings for requests over which S3 is silent for long: copies, and the end of a multipart
 /// upload.
 pub(crate) fn patient() -> aws_sdk_s3::config::Builder {
-    Config::builder()
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .disable_read_timeout()
-                .operation_attempt_timeout(PATIENCE)
-                .operation_timeout(PATIENCE)
-                .build(),
-        )
+    sending().stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+/// Settings for requests that carry content.
+pub(crate) fn sending() -> aws_sdk_s3::config::Builder {
+    Config::builder().timeout_config(
+        TimeoutConfig::builder()
+            .disable_read_timeout()
+            .operation_timeout(PATIENCE)
+            .build(),
+    )
 }

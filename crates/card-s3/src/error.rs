@@ -22,6 +22,9 @@ const MAX_SERVER_TEXT: usize = 300;
 /// The longest Retry-After that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
+/// What to do about a service that may work later.
+const RETRY: &str = "give the card a `retry`, and lower `max_parallel` if it goes on";
+
 /// What a request is about, for the error of one that fails.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -79,7 +82,7 @@ impl Call {
     }
 
     /// Adds where the request went.
-    fn place(&self, mut error: CardError) -> CardError {
+    pub(crate) fn place(&self, mut error: CardError) -> CardError {
         error = error.context("bucket", &self.bucket);
         if let Some(key) = &self.key {
             error = error.context("key", key);
@@ -151,7 +154,8 @@ impl S3 {
                     causes(&error)
                 ),
             )
-            .transient(None),
+            .transient(None)
+            .help(RETRY),
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_)
                 if is_credentials(&error) =>
             {
@@ -169,7 +173,8 @@ impl S3 {
                 ErrorKind::Unavailable,
                 format!("S3 did not answer {} in time", call.operation),
             )
-            .transient(None),
+            .transient(None)
+            .help(RETRY),
             _ => CardError::new(
                 ErrorKind::Unavailable,
                 format!(
@@ -184,7 +189,11 @@ impl S3 {
                 self.nickname()
             )),
         };
-        let mut mapped = call.place(mapped).context("connection", self.nickname());
+        let mut mapped = call.place(mapped);
+        // The connection's own error may name it already.
+        if mapped.context.iter().all(|(name, _)| *name != "connection") {
+            mapped = mapped.context("connection", self.nickname());
+        }
         if let Some(request_id) = error.request_id() {
             mapped = mapped.context("request_id", request_id);
         }
@@ -220,7 +229,11 @@ impl S3 {
         let status = response.status().as_u16();
         let code = service.code();
         let text = service.message().map(clean).unwrap_or_default();
-        let meaning = meaning(code, status);
+        let meaning = match code {
+            // HEAD has no body that would say so.
+            None if status == 400 && self.elsewhere(response).is_some() => Meaning::ELSEWHERE,
+            _ => meaning(code, status),
+        };
         let operation = call.operation;
         let said = match (code, text.as_str()) {
             (Some(code), "") => code.to_owned(),
@@ -264,7 +277,6 @@ impl S3 {
         response: &HttpResponse,
     ) -> Option<String> {
         let nickname = self.nickname();
-        let region = response.headers().get("x-amz-bucket-region");
         Some(match (kind, code.unwrap_or_default()) {
             (ErrorKind::PermissionDenied, _) => {
                 let who = match self.role_arn() {
@@ -283,11 +295,17 @@ impl S3 {
             (ErrorKind::NotFound, "NoSuchBucket") => {
                 "check the name of the bucket; `s3.create_bucket` makes one".to_owned()
             }
-            (ErrorKind::RateLimited | ErrorKind::Unavailable, _) => {
-                "give the card a `retry`, and lower `max_parallel` if it goes on".to_owned()
-            }
+            (ErrorKind::RateLimited | ErrorKind::Unavailable, _) => RETRY.to_owned(),
             (ErrorKind::Connection, "RequestTimeTooSkewed") => {
                 "set the clock of this machine".to_owned()
+            }
+            (ErrorKind::Connection, "IllegalLocationConstraintException")
+                if call.operation == "CreateBucket" =>
+            {
+                "use a connection whose `region` is the one that the bucket shall be in".to_owned()
+            }
+            (ErrorKind::Connection, "") if response.status().as_u16() == 401 => {
+                format!("run `flowrun connections test {nickname}`")
             }
             (
                 ErrorKind::Connection,
@@ -297,7 +315,7 @@ impl S3 {
                 | "AuthorizationHeaderMalformed"
                 | "IllegalLocationConstraintException"
                 | "",
-            ) => match region {
+            ) => match self.elsewhere(response) {
                 Some(region) => format!(
                     "the bucket is in region `{region}`: use a connection whose `region` is that"
                 ),
@@ -320,6 +338,12 @@ impl S3 {
             }
             _ => return None,
         })
+    }
+
+    /// The bucket's region as the answer tells it, where it is not that of the connection.
+    fn elsewhere<'a>(&self, response: &'a HttpResponse) -> Option<&'a str> {
+        let region = response.headers().get("x-amz-bucket-region");
+        region.filter(|region| Some(*region) != self.region())
     }
 }
 
@@ -347,11 +371,25 @@ fn is_credentials(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The last cause of an error, which tells most.
-fn causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     sources(error)
         .last()
-        .map(|cause| clean(&cause.to_string()))
+        .map(|cause| reason(&cause.to_string()))
         .unwrap_or_default()
+}
+
+/// The text of an error as the end of a sentence: without the operating system's number, which
+/// tells a person nothing.
+fn reason(text: &str) -> String {
+    let text = clean(text.split(" (os error ").next().unwrap_or(text));
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // Not the start of an acronym.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text,
+    }
 }
 
 /// A text from outside, fit for one line of a message.
@@ -362,6 +400,12 @@ fn clean(text: &str) -> String {
         .take(MAX_SERVER_TEXT)
         .collect();
     text.trim().trim_end_matches('.').to_owned()
+}
+
+/// The error of an answer that lacks what S3 always gives.
+pub(crate) fn unexpected(message: &str) -> CardError {
+    CardError::new(ErrorKind::Unexpected, message)
+        .help("the server behind the connection does not speak S3 as AWS does")
 }
 
 /// The error of something that a file could not do.
@@ -377,11 +421,22 @@ pub(crate) fn file_error(what: &str, path: &Path, error: &io::Error) -> CardErro
         Io::StorageFull | Io::QuotaExceeded => ErrorKind::Unavailable,
         _ => ErrorKind::Unexpected,
     };
-    CardError::new(
+    let mut failure = CardError::new(
         kind,
-        format!("cannot {what}: {}", clean(&error.to_string())),
-    )
-    .context("path", path.display().to_string())
+        format!("cannot {what}: {}", reason(&error.to_string())),
+    );
+    // A file that could not even be named has none.
+    if !path.as_os_str().is_empty() {
+        failure = failure.context("path", path.display().to_string());
+    }
+    match error.kind() {
+        Io::PermissionDenied => {
+            failure.help("check who may do this, and that no symbolic link leads elsewhere")
+        }
+        Io::InvalidFilename => failure.help("choose a shorter name"),
+        Io::StorageFull | Io::QuotaExceeded => failure.help("make room on the disk"),
+        _ => failure,
+    }
 }
 
 #[cfg(test)]
@@ -409,6 +464,14 @@ mod tests {
             "User: x is not authorized to perform: s3:PutObjectTagging on resource: y",
             "s3:PutObject on arn:aws:s3:::vault/a and s3:GetObject on arn:aws:s3:::reports/a",
         );
+    }
+
+    #[test]
+    fn a_reason_ends_a_sentence() {
+        let check = |text: &str, expect: &str| assert_eq!(reason(text), expect);
+        check("Connection refused (os error 111)", "connection refused");
+        check("TLS is off.", "TLS is off");
+        check("", "");
     }
 
     #[test]

@@ -155,6 +155,13 @@ impl Problems {
         }
     }
 
+    /// An object, or one of its versions, in the fields `bucket`, `key` and `version_id`.
+    pub(crate) fn object(&mut self, bucket: &str, key: &str, version_id: Option<&str>) {
+        self.bucket("bucket", bucket);
+        self.key("key", key);
+        self.version_id("version_id", version_id);
+    }
+
     /// A version's id, where one is given.
     pub(crate) fn version_id(&mut self, field: &str, version_id: Option<&str>) {
         if version_id == Some("") {

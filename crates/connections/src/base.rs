@@ -9,7 +9,7 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion,
+    BehaviorVersion, ConfigLoader,
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
     identity::IdentityCache,
     meta::region::RegionProviderChain,
@@ -56,8 +56,8 @@ struct Key {
     base: Base,
     region: Option<String>,
     endpoint: Endpoint,
-    /// The folder of the connection file, for the sandbox.
-    folder: Option<PathBuf>,
+    /// The folder of the connection file, for the sandbox; else empty.
+    folder: PathBuf,
 }
 
 /// A base that is ready for use.
@@ -81,15 +81,15 @@ impl Bases {
 
     /// The base of a connection. Its credentials are not asked for yet.
     pub(crate) async fn get(&self, connection: &Connection) -> Result<Loaded, CardError> {
-        let is_sandbox = connection.base == Base::Sandbox;
+        let folder = match connection.base {
+            Base::Sandbox => connection.file.parent().map(PathBuf::from),
+            Base::Default | Base::Environment | Base::Profile(_) => None,
+        };
         let key = Key {
             base: connection.base.clone(),
             region: connection.region.clone(),
             endpoint: connection.endpoint.clone(),
-            folder: is_sandbox.then(|| {
-                let folder = connection.file.parent();
-                folder.map(PathBuf::from).unwrap_or_default()
-            }),
+            folder: folder.unwrap_or_default(),
         };
         let flight = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,9 +99,13 @@ impl Bases {
     }
 
     async fn load(&self, key: &Key) -> Result<Loaded, CardError> {
-        let config = match (&key.base, &key.folder) {
-            (Base::Sandbox, Some(folder)) => self.sandbox_config(key, folder).await?,
-            _ => self.aws_config(key).await,
+        let region = key.region.clone().map(Region::new);
+        let config = match &key.base {
+            // On its own, and not by way of the loader, whose defaults are AWS's chains.
+            Base::Sandbox => self.sandbox_config(region, &key.folder).await?,
+            Base::Default => self.default_config(key, region).await,
+            Base::Environment => self.environment_config(key, region).await,
+            Base::Profile(name) => self.profile_config(key, region, name).await,
         };
         if config.region().is_none() {
             return Err(CardError::new(
@@ -132,59 +136,69 @@ impl Bases {
 
     /// AWS, by the conventions of its SDKs: the environment and the profile may set the region,
     /// FIPS and dual-stack endpoints, and endpoint URLs.
-    async fn aws_config(&self, key: &Key) -> SdkConfig {
+    fn loader(&self, key: &Key) -> ConfigLoader {
         // The SDK's own retries stay on here: they are those of the credential providers.
-        let mut loader = aws_config::defaults(behavior_version())
+        let loader = aws_config::defaults(behavior_version())
             .http_client(self.http.clone())
             .timeout_config(timeouts())
             .stalled_stream_protection(stalled_stream_protection());
-        if let Endpoint::Url(url) = &key.endpoint {
-            loader = loader.endpoint_url(url);
+        match &key.endpoint {
+            Endpoint::Url(url) => loader.endpoint_url(url),
+            Endpoint::Aws | Endpoint::Sandbox => loader,
         }
-        let region = key.region.clone().map(Region::new);
-        match &key.base {
-            Base::Profile(name) => {
-                let provider_config =
-                    ProviderConfig::without_region().with_http_client(self.http.clone());
-                let region = RegionProviderChain::first_try(region)
-                    .or_else(
-                        ProfileFileRegionProvider::builder()
-                            .configure(&provider_config)
-                            .profile_name(name)
-                            .build(),
-                    )
-                    .or_else(EnvironmentVariableRegionProvider::new())
-                    .region()
-                    .await;
-                // Not the default chain with this profile, in which the environment comes first.
-                let credentials = ProfileFileCredentialsProvider::builder()
-                    .configure(&provider_config.with_region(region.clone()))
-                    .profile_name(name)
-                    .build();
-                loader = loader
-                    .profile_name(name)
-                    .region(region)
-                    .credentials_provider(credentials);
-            }
-            Base::Environment => {
-                let region = RegionProviderChain::first_try(region)
-                    .or_else(EnvironmentVariableRegionProvider::new());
-                loader = loader
-                    .region(region)
-                    .credentials_provider(EnvironmentVariableCredentialsProvider::new());
-            }
-            Base::Default | Base::Sandbox => {
-                if let Some(region) = region {
-                    loader = loader.region(region);
-                }
-            }
+    }
+
+    /// AWS's default chains, of credentials and, where the connection names none, of the region.
+    async fn default_config(&self, key: &Key, region: Option<Region>) -> SdkConfig {
+        let mut loader = self.loader(key);
+        if let Some(region) = region {
+            loader = loader.region(region);
         }
+        Box::pin(loader.load()).await
+    }
+
+    async fn environment_config(&self, key: &Key, region: Option<Region>) -> SdkConfig {
+        let region = RegionProviderChain::first_try(region)
+            .or_else(EnvironmentVariableRegionProvider::new());
+        let loader = self
+            .loader(key)
+            .region(region)
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new());
+        Box::pin(loader.load()).await
+    }
+
+    async fn profile_config(&self, key: &Key, region: Option<Region>, name: &str) -> SdkConfig {
+        let provider_config = ProviderConfig::without_region().with_http_client(self.http.clone());
+        let region = RegionProviderChain::first_try(region)
+            .or_else(
+                ProfileFileRegionProvider::builder()
+                    .configure(&provider_config)
+                    .profile_name(name)
+                    .build(),
+            )
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .region()
+            .await;
+        // Not the default chain with this profile, in which the environment comes first.
+        let credentials = ProfileFileCredentialsProvider::builder()
+            .configure(&provider_config.with_region(region.clone()))
+            .profile_name(name)
+            .build();
+        let loader = self
+            .loader(key)
+            .profile_name(name)
+            .region(region)
+            .credentials_provider(credentials);
         Box::pin(loader.load()).await
     }
 
     /// The sandbox: nothing of the environment, of AWS's files or of the machine is looked at, not
     /// even a proxy.
-    async fn sandbox_config(&self, key: &Key, folder: &Path) -> Result<SdkConfig, CardError> {
+    async fn sandbox_config(
+        &self,
+        region: Option<Region>,
+        folder: &Path,
+    ) -> Result<SdkConfig, CardError> {
         let failed = |reason: String| {
             CardError::new(
                 ErrorKind::Connection,
@@ -214,7 +228,7 @@ impl Bases {
             ))
             .timeout_config(timeouts())
             .stalled_stream_protection(stalled_stream_protection())
-            .region(Region::new(key.region.clone().unwrap_or(endpoint.region)))
+            .region(region.unwrap_or_else(|| Region::new(endpoint.region)))
             .endpoint_url(endpoint.url)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build())
@@ -299,18 +313,42 @@ pub(crate) fn sign_in(base: &Base) -> String {
     }
 }
 
+/// The longest text of an error that is repeated, in characters.
+const LONGEST: usize = 400;
+
 /// An error with its causes, up to a bound.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    const LONGEST: usize = 400;
-    let mut text = error.to_string();
+fn chain(error: &dyn Error) -> String {
+    let mut text = without_number(&error.to_string()).to_owned();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
+        let cause_text = without_number(&cause_text);
+        if !text.contains(cause_text) {
             text.push_str(": ");
-            text.push_str(&cause_text);
+            text.push_str(cause_text);
         }
         source = cause.source();
     }
     text.chars().take(LONGEST).collect()
+}
+
+/// The last cause of an error, which tells most, as the end of a sentence.
+pub(crate) fn last(error: &(dyn Error + 'static)) -> String {
+    let cause = std::iter::successors(Some(error), |error| (*error).source()).last();
+    let text = cause.map(ToString::to_string).unwrap_or_default();
+    let text = without_number(&text).trim_end_matches('.');
+    let text: String = text.chars().take(LONGEST).collect();
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // Not the start of an acronym.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text,
+    }
+}
+
+/// The text of an error without the operating system's number, which tells a person nothing.
+pub(crate) fn without_number(text: &str) -> &str {
+    text.split(" (os error ").next().unwrap_or(text)
 }

@@ -2,13 +2,19 @@
 
 use std::path::PathBuf;
 
+use crate::base::without_number;
+
 /// A connection file that cannot be used. The message names the file, and the line and column
 /// where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The file is there and cannot be read.
-    #[error("{}: the file cannot be read: {source}", path.display())]
+    #[error(
+        "{}: the file cannot be read: {}",
+        path.display(),
+        without_number(&source.to_string()).to_lowercase()
+    )]
     Read {
         /// The file.
         path: PathBuf,

@@ -14,18 +14,25 @@ use flowrun_card::{CardError, ErrorKind};
 
 use crate::{
     Base, Connection, RoleArn,
-    base::{chain, sign_in},
+    base::{last, sign_in},
 };
 
 /// The longest that a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that finding out who asks may take, once the answer is only for a message.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest Retry-After that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 /// How long a session lasts, in seconds; a role that assumes a role cannot get more.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 const SESSION_SECONDS: i32 = 3600;
 /// The longest answer that is repeated in a message, in characters.
 const LONGEST_REASON: usize = 500;
+
+/// What to do about an STS that may answer later.
+const LATER: &str = "give the card a `retry`, or run it again later";
+/// What to do about a server that is no STS.
+const NO_STS: &str = "check that `endpoint` of the connection is a server that speaks STS";
 
 /// STS under the credentials of a configuration.
 #[derive(Clone, Debug)]
@@ -103,23 +110,21 @@ impl Sts {
                     "{} gives no answer that STS gives to {call} (HTTP {status})",
                     self.place
                 ))
+                .help(NO_STS)
                 .transient(None);
             }
             SdkError::ConstructionFailure(_) => {
                 return failed(format!(
                     "{call} cannot be sent to {}: {}",
                     self.place,
-                    chain(error)
-                ));
+                    last(error)
+                ))
+                .help("check `role_arn`, `region` and `endpoint` of the connection");
             }
             _ => {
-                return failed(format!(
-                    "{} cannot be reached: {}",
-                    self.place,
-                    chain(error)
-                ))
-                .help("check the network, the region and the endpoint")
-                .transient(None);
+                return failed(format!("{} cannot be reached: {}", self.place, last(error)))
+                    .help("check the network, the region and the endpoint")
+                    .transient(None);
             }
         };
         let code = error.code().unwrap_or_default();
@@ -149,9 +154,11 @@ impl Sts {
                 let after = response
                     .headers()
                     .get("retry-after")
-                    .and_then(|seconds| seconds.parse().ok())
-                    .map(Duration::from_secs);
-                failed(format!("{} asks for fewer requests", self.place)).transient(after)
+                    .and_then(|seconds| seconds.trim().parse().ok())
+                    .map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+                failed(format!("{} asks for fewer requests", self.place))
+                    .help(LATER)
+                    .transient(after)
             }
             _ => {
                 let status = response.status().as_u16();
@@ -162,9 +169,13 @@ impl Sts {
                 };
                 let failure = failed(format!("{} {what} {call} (HTTP {status})", self.place));
                 if status >= 500 {
-                    failure.transient(None)
+                    failure.help(LATER).transient(None)
+                } else if code.is_empty() {
+                    failure.help(NO_STS)
                 } else {
-                    failure
+                    failure.help(format!(
+                        "look `{code}` up among the errors of {call} in AWS's STS reference"
+                    ))
                 }
             }
         };
@@ -258,7 +269,8 @@ impl Role {
             "MalformedPolicyDocument" | "MalformedPolicyDocumentException" => failed(
                 ErrorKind::Connection,
                 format!("STS cannot read the session policy{}", self.reason(error)),
-            ),
+            )
+            .help("check the actions and resources that the session was asked for"),
             "RegionDisabledException" => failed(
                 ErrorKind::Connection,
                 format!(

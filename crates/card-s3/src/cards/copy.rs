@@ -2,7 +2,7 @@
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions, Resource,
+    Partial, Permissions,
 };
 use flowrun_connections::AwsS3;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     client::S3,
     fields::Problems,
-    permissions::by_version,
+    permissions::{READ, need_upload},
     transfer::{
         object::{ObjectStream, Place},
         server_copy::server_copy,
@@ -121,26 +121,8 @@ impl Card for Copy {
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
-        let source = input.at("source");
-        let actions = by_version(
-            &source.at("version_id"),
-            "s3:GetObject",
-            "s3:GetObjectVersion",
-        );
-        permissions.need(
-            source.connection("connection"),
-            &actions,
-            Resource::object(&source.at("bucket").text(), &source.at("key").text()),
-        );
-        let destination = input.at("destination");
-        permissions.need(
-            destination.connection("connection"),
-            &["s3:PutObject", "s3:AbortMultipartUpload"],
-            Resource::object(
-                &destination.at("bucket").text(),
-                &destination.at("key").text(),
-            ),
-        );
+        READ.need(&input.at("source"), permissions);
+        need_upload(&input.at("destination"), permissions);
     }
 
     fn examples() -> &'static [Example] {

@@ -2,13 +2,13 @@
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions, Resource,
+    Partial, Permissions,
 };
 use flowrun_connections::AwsS3;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{client::S3, error::Call, fields::Problems, permissions::by_version};
+use crate::{client::S3, error::Call, fields::Problems, permissions::DELETE};
 
 /// Which object.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -59,23 +59,12 @@ impl Card for DeleteObject {
 
     fn check(input: Input) -> Result<Input, Vec<InputError>> {
         let mut problems = Problems::default();
-        problems.bucket("bucket", &input.bucket);
-        problems.key("key", &input.key);
-        problems.version_id("version_id", input.version_id.as_deref());
+        problems.object(&input.bucket, &input.key, input.version_id.as_deref());
         problems.none_or(input)
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
-        let actions = by_version(
-            &input.at("version_id"),
-            "s3:DeleteObject",
-            "s3:DeleteObjectVersion",
-        );
-        permissions.need(
-            input.connection("connection"),
-            &actions,
-            Resource::object(&input.at("bucket").text(), &input.at("key").text()),
-        );
+        DELETE.need(input, permissions);
     }
 
     fn examples() -> &'static [Example] {
@@ -119,10 +108,7 @@ outputs:
 
 async fn delete(s3: &S3, plan: &Input) -> Result<Output, CardError> {
     let version_id = plan.version_id.as_deref();
-    let action = match version_id {
-        None => "s3:DeleteObject",
-        Some(_) => "s3:DeleteObjectVersion",
-    };
+    let action = DELETE.on(version_id);
     let call = Call::object("DeleteObject", action, &plan.bucket, &plan.key, version_id);
     let request = s3
         .client()

@@ -2,7 +2,7 @@
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, FileRef, Idempotency,
-    InputError, Partial, Permissions, Resource,
+    InputError, Partial, Permissions,
 };
 use flowrun_connections::AwsS3;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     client::S3,
     fields::Problems,
-    permissions::by_version,
+    permissions::READ,
     transfer::{
         object::{ObjectStream, Place},
         target::{Target, stays_below},
@@ -31,8 +31,9 @@ pub(crate) struct Input {
     /// The version; the current one if left out.
     version_id: Option<String>,
     /// The file, as a path below `folder`. It may be made of a key: it never leaves `folder`, so
-    /// an absolute path, `..`, and a symbolic link that leads out are refused. Folders that are
-    /// missing are made; a file that is there is replaced.
+    /// an absolute path, `..`, and a symbolic link that leads out are refused; so are `.` and `//`,
+    /// because two keys must not become one file. Folders that are missing are made; a file that
+    /// is there is replaced.
     to: String,
     /// The folder that `to` starts in: the flow file's own if left out. A relative path starts
     /// there too; `..` and absolute paths are fine here.
@@ -90,14 +91,13 @@ impl Card for Download {
 
     fn check(input: Input) -> Result<Plan, Vec<InputError>> {
         let mut problems = Problems::default();
-        problems.bucket("bucket", &input.bucket);
-        problems.key("key", &input.key);
-        problems.version_id("version_id", input.version_id.as_deref());
+        problems.object(&input.bucket, &input.key, input.version_id.as_deref());
         if !stays_below(&input.to) {
             problems.add(
                 "to",
                 format!(
-                    "`{}` is no path of a file below the folder; name another folder in `folder`",
+                    "`{}` is no path of a file below the folder, which has names with one `/` \
+                     between them and no `.` or `..`; name another folder in `folder`",
                     input.to.escape_debug()
                 ),
             );
@@ -121,16 +121,7 @@ impl Card for Download {
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
-        let actions = by_version(
-            &input.at("version_id"),
-            "s3:GetObject",
-            "s3:GetObjectVersion",
-        );
-        permissions.need(
-            input.connection("connection"),
-            &actions,
-            Resource::object(&input.at("bucket").text(), &input.at("key").text()),
-        );
+        READ.need(input, permissions);
     }
 
     fn examples() -> &'static [Example] {

@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::{ChecksumMode, ObjectLockLegalHoldStatus};
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions, Resource,
+    Partial, Permissions,
 };
 use flowrun_connections::AwsS3;
 use indexmap::IndexMap;
@@ -14,7 +14,7 @@ use crate::{
     client::S3,
     error::Call,
     fields::{DateTime, Problems, size_of, sorted, unquote},
-    permissions::{by_version, read_action},
+    permissions::READ,
 };
 
 /// Which object.
@@ -121,23 +121,12 @@ impl Card for HeadObject {
 
     fn check(input: Input) -> Result<Input, Vec<InputError>> {
         let mut problems = Problems::default();
-        problems.bucket("bucket", &input.bucket);
-        problems.key("key", &input.key);
-        problems.version_id("version_id", input.version_id.as_deref());
+        problems.object(&input.bucket, &input.key, input.version_id.as_deref());
         problems.none_or(input)
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
-        let actions = by_version(
-            &input.at("version_id"),
-            "s3:GetObject",
-            "s3:GetObjectVersion",
-        );
-        permissions.need(
-            input.connection("connection"),
-            &actions,
-            Resource::object(&input.at("bucket").text(), &input.at("key").text()),
-        );
+        READ.need(input, permissions);
     }
 
     fn examples() -> &'static [Example] {
@@ -169,7 +158,7 @@ outputs:
 
 async fn head(s3: &S3, plan: &Input) -> Result<Output, CardError> {
     let version_id = plan.version_id.as_deref();
-    let action = read_action(version_id);
+    let action = READ.on(version_id);
     let call = Call::object("HeadObject", action, &plan.bucket, &plan.key, version_id);
     let request = s3
         .client()

@@ -154,6 +154,10 @@ async fn list(s3: &S3, plan: &Input, ctx: &Ctx) -> Result<Output, CardError> {
     let mut output = Output::default();
     let mut token: Option<String> = None;
     let mut empty_pages = 0_u32;
+    let mut pages = 0_u64;
+    // The token of a page before, kept for twice as many pages each time: so one token is enough
+    // to find a circle of any length.
+    let mut earlier: Option<String> = None;
     loop {
         let listed = output
             .objects
@@ -176,6 +180,12 @@ async fn list(s3: &S3, plan: &Input, ctx: &Ctx) -> Result<Output, CardError> {
             .map_err(|error| s3.error(&call, error))?;
         let found = take(&mut output, &answer)?;
         ctx.progress().add_items(found as u64);
+        if let Some(limit) = limit
+            && cut(&mut output, limit)
+        {
+            output.truncated = true;
+            return Ok(output);
+        }
         if answer.is_truncated() != Some(true) {
             return Ok(output);
         }
@@ -194,13 +204,21 @@ async fn list(s3: &S3, plan: &Input, ctx: &Ctx) -> Result<Output, CardError> {
             0
         };
         let next = answer.next_continuation_token().map(str::to_owned);
-        if next.is_none() || next == token || empty_pages > MAX_EMPTY_PAGES {
+        if next.is_none() || next == earlier || empty_pages > MAX_EMPTY_PAGES {
             return Err(CardError::new(
                 ErrorKind::Unexpected,
                 "the server says that the listing goes on, and does not go on",
             )
             .context("bucket", &plan.bucket)
-            .context("prefix", &plan.prefix));
+            .context("prefix", &plan.prefix)
+            .context("connection", s3.nickname())
+            .help(
+                "the server behind the connection does not list as S3 does; `limit` stops earlier",
+            ));
+        }
+        pages = pages.saturating_add(1);
+        if pages.is_power_of_two() {
+            earlier.clone_from(&next);
         }
         token = next;
     }
@@ -214,6 +232,23 @@ fn too_many(plan: &Input) -> CardError {
     .context("bucket", &plan.bucket)
     .context("prefix", &plan.prefix)
     .help("list less with a longer `prefix`, or stop with `limit` and go on with `start_after`")
+}
+
+/// Leaves out what is past the limit, for servers that give more than they are asked for; tells
+/// whether there was something.
+fn cut(output: &mut Output, limit: usize) -> bool {
+    let mut is_cut = false;
+    let (objects, prefixes) = (&mut output.objects, &mut output.common_prefixes);
+    while objects.len().saturating_add(prefixes.len()) > limit {
+        let last = objects.last().map(|object| &object.key);
+        if prefixes.last() > last {
+            prefixes.pop();
+        } else {
+            objects.pop();
+        }
+        is_cut = true;
+    }
+    is_cut
 }
 
 /// Takes a page over; gives the number of its entries.

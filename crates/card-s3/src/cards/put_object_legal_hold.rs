@@ -3,13 +3,13 @@
 use aws_sdk_s3::types::{ObjectLockLegalHold, ObjectLockLegalHoldStatus};
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions, Resource,
+    Partial, Permissions,
 };
 use flowrun_connections::AwsS3;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{client::S3, error::Call, fields::Problems};
+use crate::{client::S3, error::Call, fields::Problems, permissions::need};
 
 /// Which version, and whether it is held.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -72,18 +72,12 @@ impl Card for PutObjectLegalHold {
 
     fn check(input: Input) -> Result<Input, Vec<InputError>> {
         let mut problems = Problems::default();
-        problems.bucket("bucket", &input.bucket);
-        problems.key("key", &input.key);
-        problems.version_id("version_id", input.version_id.as_deref());
+        problems.object(&input.bucket, &input.key, input.version_id.as_deref());
         problems.none_or(input)
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
-        permissions.need(
-            input.connection("connection"),
-            &["s3:PutObjectLegalHold"],
-            Resource::object(&input.at("bucket").text(), &input.at("key").text()),
-        );
+        need(input, &["s3:PutObjectLegalHold"], permissions);
     }
 
     fn examples() -> &'static [Example] {

@@ -5,7 +5,7 @@ mod json;
 use bytes::Bytes;
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions, Resource, Rule, Value,
+    Partial, Permissions, Rule, Value,
 };
 use flowrun_connections::AwsS3;
 use indexmap::IndexMap;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     client::S3,
     fields::{FileInput, Problems},
+    permissions::need_upload,
     transfer::{
         local::LocalFile,
         sizes::Sizes,
@@ -123,11 +124,7 @@ impl Card for Upload {
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
-        permissions.need(
-            input.connection("connection"),
-            &["s3:PutObject", "s3:AbortMultipartUpload"],
-            Resource::object(&input.at("bucket").text(), &input.at("key").text()),
-        );
+        need_upload(input, permissions);
     }
 
     fn examples() -> &'static [Example] {

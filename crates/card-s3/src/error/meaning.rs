@@ -9,6 +9,11 @@ pub(super) struct Meaning {
     pub(super) transient: bool,
 }
 
+impl Meaning {
+    /// The bucket is in another region.
+    pub(super) const ELSEWHERE: Self = permanent(ErrorKind::Connection);
+}
+
 const fn permanent(kind: ErrorKind) -> Meaning {
     Meaning {
         kind,

@@ -1,6 +1,10 @@
 //! A multipart upload from its start to its end, which is completed or aborted, nothing else.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    time::Duration,
+};
 
 use aws_sdk_s3::{
     operation::complete_multipart_upload::{
@@ -9,18 +13,36 @@ use aws_sdk_s3::{
     types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart},
 };
 use flowrun_card::{CardError, Ctx, ErrorKind, Object, Value};
+use futures_util::future::{Either, select};
 
 use super::{part_retry::tried, upload::Destination};
-use crate::{client::patient, error::Call};
+use crate::{
+    client::patient,
+    error::{Call, unexpected},
+};
 
 /// How long an abort may take; a cancelled card has 30 seconds in all.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(20);
+const ABORT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a cancelled card still waits for the id of an upload that it has asked for.
+const START_GRACE: Duration = Duration::from_secs(10);
 
 /// An upload that S3 has given an id.
 pub(crate) struct Multipart<'a> {
     ctx: &'a Ctx,
     destination: &'a Destination,
     id: String,
+    /// Set while S3 may have made the object without our knowing.
+    end_unknown: AtomicBool,
+}
+
+/// What became of an upload that was to be aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aborted {
+    /// Its parts are gone.
+    Now,
+    /// There was none any more: it was completed or aborted before.
+    Before,
 }
 
 impl<'a> Multipart<'a> {
@@ -53,19 +75,29 @@ impl<'a> Multipart<'a> {
             .set_metadata(Some(headers.metadata.clone()))
             .customize()
             .mutate_request(headers.set_expires());
-        // Not given up on a cancel: S3 may have made the upload, and its id would be lost.
-        let answer = Box::pin(request.send()).await.map_err(|error| {
+        // Not given up at once on a cancel: S3 may have made the upload, and its id would be lost.
+        let given_up = pin!(async {
+            ctx.cancelled().await;
+            tokio::time::sleep(START_GRACE).await;
+        });
+        let answer = match select(Box::pin(request.send()), given_up).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => return Err(CardError::cancelled()),
+        };
+        let answer = answer.map_err(|error| {
             destination
                 .s3
                 .error(&destination.call("CreateMultipartUpload"), error)
         })?;
-        let id = answer.upload_id().map(str::to_owned).ok_or_else(|| {
-            CardError::new(ErrorKind::Unexpected, "S3 gave a multipart upload no id")
-        })?;
+        let id = answer
+            .upload_id()
+            .map(str::to_owned)
+            .ok_or_else(|| destination.placed(unexpected("S3 gave a multipart upload no id")))?;
         let upload = Self {
             ctx,
             destination,
             id,
+            end_unknown: AtomicBool::new(false),
         };
         match upload.mark().await {
             Ok(()) => Ok(upload),
@@ -108,9 +140,7 @@ impl<'a> Multipart<'a> {
         let parts = CompletedMultipartUpload::builder()
             .set_parts(Some(parts))
             .build();
-        let mut sent = 0_u32;
         let answer = tried(self.ctx, || {
-            sent = sent.saturating_add(1);
             let request = destination
                 .s3
                 .client()
@@ -121,20 +151,24 @@ impl<'a> Multipart<'a> {
                 .multipart_upload(parts.clone())
                 .set_if_none_match(destination.if_none_match());
             let request = with(request).customize().config_override(patient());
-            async {
-                Box::pin(request.send())
+            let call = &call;
+            async move {
+                let unknown_before = self.end_unknown.swap(true, SeqCst);
+                let answer = Box::pin(request.send())
                     .await
-                    .map_err(|error| destination.s3.error(&call, error))
+                    .map_err(|error| destination.s3.error(call, error));
+                let is_known = match &answer {
+                    Ok(_) => true,
+                    // A refusal says nothing of an earlier try whose answer was lost.
+                    Err(error) => error.kind != ErrorKind::Unavailable && !unknown_before,
+                };
+                if is_known {
+                    self.end_unknown.store(false, SeqCst);
+                }
+                answer
             }
-        })
-        .await;
-        answer.map_err(|error| {
-            if sent > 1 && error.code.as_deref() == Some("NoSuchUpload") {
-                unknown_end(error)
-            } else {
-                error
-            }
-        })
+        });
+        answer.await
     }
 
     async fn mark(&self) -> Result<(), CardError> {
@@ -154,11 +188,18 @@ impl<'a> Multipart<'a> {
     async fn given_up(&self, error: CardError) -> CardError {
         let abort = match abort(self.destination, &self.id).await {
             Err(abort) => abort,
-            Ok(()) => {
+            Ok(aborted) => {
                 if let Err(error) = self.ctx.mark(&self.destination.mark, Value::Null).await {
                     tracing::warn!(address = self.ctx.address(), %error, "a mark cannot be taken back");
                 }
-                return error;
+                // Some servers say that they aborted what was not there.
+                let is_gone =
+                    aborted == Aborted::Before || error.code.as_deref() == Some("NoSuchUpload");
+                return if is_gone && self.end_unknown.load(SeqCst) {
+                    unknown_end(error, self.destination.if_none_match)
+                } else {
+                    error
+                };
             }
         };
         tracing::warn!(address = self.ctx.address(), error = %abort, "a multipart upload is left behind");
@@ -191,7 +232,7 @@ async fn abort_earlier(ctx: &Ctx, destination: &Destination) {
 }
 
 /// Aborts an upload; one that is gone is fine.
-async fn abort(destination: &Destination, id: &str) -> Result<(), CardError> {
+async fn abort(destination: &Destination, id: &str) -> Result<Aborted, CardError> {
     let call = Call::object(
         "AbortMultipartUpload",
         "s3:AbortMultipartUpload",
@@ -207,9 +248,9 @@ async fn abort(destination: &Destination, id: &str) -> Result<(), CardError> {
         .key(&destination.key)
         .upload_id(id);
     match tokio::time::timeout(ABORT_TIMEOUT, Box::pin(request.send())).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(_)) => Ok(Aborted::Now),
         Ok(Err(error)) => match destination.s3.error(&call, error) {
-            error if error.kind == ErrorKind::NotFound => Ok(()),
+            error if error.kind == ErrorKind::NotFound => Ok(Aborted::Before),
             error => Err(error),
         },
         Err(_) => Err(CardError::new(
@@ -220,13 +261,25 @@ async fn abort(destination: &Destination, id: &str) -> Result<(), CardError> {
     }
 }
 
-/// The end of an upload whose first answer was lost: it may have been completed.
-fn unknown_end(error: CardError) -> CardError {
+/// The error of an upload that is gone without an answer to the request that completes it: it may
+/// have been completed.
+fn unknown_end(error: CardError, if_none_match: bool) -> CardError {
+    if error.kind == ErrorKind::Cancelled {
+        return CardError {
+            message: "cancelled while S3 made the object of its parts, so it may have been stored"
+                .to_owned(),
+            ..error
+        };
+    }
     CardError {
         kind: ErrorKind::Unavailable,
         message: "the answer to CompleteMultipartUpload was lost, and the upload is gone: it may have been completed".to_owned(),
         ..error
     }
     .transient(None)
-    .help("run it again: the object is stored once more")
+    .help(if if_none_match {
+        "look at the object: if this upload stored it, `if_none_match` refuses it a second time"
+    } else {
+        "run it again: the object is stored once more"
+    })
 }

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     client::S3,
-    error::Call,
+    error::{Call, causes, unexpected},
     fields::{size_of, unquote},
-    permissions::read_action,
+    permissions::READ,
 };
 
 /// How often in a row a broken stream is taken up again before [`PROGRESS`] more bytes came.
@@ -36,9 +36,21 @@ impl Place {
     /// A read of it, for errors.
     pub(crate) fn call(&self, operation: &'static str) -> Call {
         let version_id = self.version_id.as_deref();
-        let action = read_action(version_id);
+        let action = READ.on(version_id);
         Call::object(operation, action, &self.bucket, &self.key, version_id)
     }
+
+    /// Adds it to an error that no request made.
+    pub(crate) fn placed(&self, s3: &S3, error: CardError) -> CardError {
+        self.call("")
+            .place(error)
+            .context("connection", s3.nickname())
+    }
+}
+
+/// The error of an answer that lacks the object's size.
+pub(crate) fn no_size(s3: &S3, place: &Place) -> CardError {
+    place.placed(s3, unexpected("S3 does not say how long the object is"))
 }
 
 /// The content of an object, being read.
@@ -86,12 +98,7 @@ impl<'a> ObjectStream<'a> {
         let answer = Box::pin(request.send())
             .await
             .map_err(|error| s3.error(&call, error))?;
-        let size = size_of(answer.content_length()).ok_or_else(|| {
-            CardError::new(
-                ErrorKind::Unexpected,
-                "S3 does not say how long the object is",
-            )
-        })?;
+        let size = size_of(answer.content_length()).ok_or_else(|| no_size(s3, place))?;
         Ok(Self {
             ctx,
             s3,
@@ -153,11 +160,14 @@ impl<'a> ObjectStream<'a> {
                 Some(Err(error)) => CardError::new(
                     ErrorKind::Unavailable,
                     format!(
-                        "the connection broke after {} of {} bytes: {error}",
-                        self.offset, self.size
+                        "the connection broke after {} of {} bytes: {}",
+                        self.offset,
+                        self.size,
+                        causes(&error)
                     ),
                 )
-                .transient(None),
+                .transient(None)
+                .help("give the card a `retry`"),
             };
             self.resume(broken).await?;
         }
@@ -180,7 +190,7 @@ impl<'a> ObjectStream<'a> {
             .key(&self.place.key)
             .set_version_id(self.place.version_id.clone())
             .range(format!("bytes={}-", self.offset))
-            .if_match(etag);
+            .if_match(&etag);
         let s3 = self.s3;
         let answer = tried(self.ctx, || async {
             Box::pin(request.clone().send())
@@ -192,25 +202,31 @@ impl<'a> ObjectStream<'a> {
             ErrorKind::PreconditionFailed => changed(error),
             _ => error,
         })?;
+        // Some servers ignore If-Match.
+        if answer.e_tag().is_some_and(|found| found != etag) {
+            let other = CardError::new(ErrorKind::PreconditionFailed, "");
+            return Err(self.placed(changed(other)));
+        }
         let from_here = format!("bytes {}-", self.offset);
         if !answer
             .content_range()
             .is_some_and(|range| range.starts_with(&from_here))
         {
-            return Err(self.placed(CardError::new(
-                ErrorKind::Integrity,
-                "the server ignores Range, so a broken download cannot go on",
-            )));
+            return Err(self.placed(
+                CardError::new(
+                    ErrorKind::Integrity,
+                    "the server ignores Range, so a broken download cannot go on",
+                )
+                .transient(None)
+                .help("give the card a `retry`, which starts from the first byte"),
+            ));
         }
         self.body = answer.body;
         Ok(())
     }
 
     fn placed(&self, error: CardError) -> CardError {
-        error
-            .context("bucket", &self.place.bucket)
-            .context("key", &self.place.key)
-            .context("connection", self.s3.nickname())
+        self.place.placed(self.s3, error)
     }
 }
 

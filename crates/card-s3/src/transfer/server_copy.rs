@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     multipart::Multipart,
-    object::{Place, changed, none_missing},
+    object::{Place, changed, no_size, none_missing},
     part_retry::tried,
     sizes::{Sizes, part_size},
     source::ends_early,
@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     client::patient,
-    error::Call,
+    error::{Call, unexpected},
     fields::{size_of, unquote},
-    permissions::read_action,
+    permissions::READ,
 };
 
 /// Parts of one copy in flight at once; they take no memory here.
@@ -34,12 +34,7 @@ pub(crate) async fn server_copy(
     destination: &mut Destination,
 ) -> Result<(Stored, Option<String>), CardError> {
     let head = ctx.until_cancelled(head(source, destination)).await?;
-    let size = size_of(head.content_length()).ok_or_else(|| {
-        CardError::new(
-            ErrorKind::Unexpected,
-            "S3 does not say how long the object is",
-        )
-    })?;
+    let size = size_of(head.content_length()).ok_or_else(|| no_size(&destination.s3, source))?;
     ctx.progress().set_total_bytes(size);
     let version_id = head.version_id().map(str::to_owned);
     let pinned = Pinned {
@@ -56,13 +51,22 @@ pub(crate) async fn server_copy(
         return Ok((stored, version_id));
     }
     // CopyObject keeps these by itself; a multipart upload starts without.
-    none_missing(head.missing_meta())?;
+    none_missing(head.missing_meta()).map_err(|error| {
+        source
+            .placed(&destination.s3, error)
+            .help("S3 keeps them in copies up to 5 GiB only; store the object without them")
+    })?;
+    if pinned.etag.is_none() && source.version_id.is_none() {
+        // Its parts might be of two contents.
+        let error = unexpected("S3 gave no ETag of the object");
+        return Err(source.placed(&destination.s3, error));
+    }
     destination.headers = headers_of(&head);
     let pinned = Pinned {
         call: call("UploadPartCopy", source, destination),
         ..pinned
     };
-    let part = part_size(size, sizes.copy_part)?;
+    let part = part_size(size, sizes.copy_part).map_err(|error| destination.placed(error))?;
     let upload = Multipart::create(ctx, destination).await?;
     let stored = upload.run(copy_parts(ctx, &upload, &pinned, part)).await?;
     Ok((stored, version_id))
@@ -78,7 +82,7 @@ struct Pinned {
 
 fn call(operation: &'static str, source: &Place, destination: &Destination) -> Call {
     destination.call(operation).and_on(
-        read_action(source.version_id.as_deref()),
+        READ.on(source.version_id.as_deref()),
         &source.bucket,
         &source.key,
     )

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use cap_std::{
@@ -15,18 +15,12 @@ use tokio::{fs::File, io::AsyncWriteExt};
 use super::blocking::blocking;
 use crate::error::file_error;
 
-/// Whether a path stays below the folder that it starts in, as far as its text says.
+/// Whether a path stays below the folder that it starts in, as far as its text says, and is the
+/// only way to write that file: `a//b` and `./a` are refused, because two keys must not become one
+/// file.
 pub(crate) fn stays_below(path: &str) -> bool {
-    let mut names = 0_u32;
-    for component in Path::new(path).components() {
-        match component {
-            Component::Normal(_) => names = names.saturating_add(1),
-            Component::CurDir => {}
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
-        }
-    }
-    // `Path` forgets a slash at the end, which asks for a folder.
-    names > 0 && !path.ends_with('/') && !path.ends_with("/.") && !path.contains('\0')
+    let is_name = |name: &str| !matches!(name, "" | "." | "..") && !name.contains('\0');
+    path.split('/').all(is_name)
 }
 
 /// A temporary file beside the target. Dropped before it is kept, it is removed.
@@ -55,7 +49,7 @@ impl Target {
     fn create_now(folder: &Path, to: &Path, temporary: String) -> Result<Self, CardError> {
         let path: PathBuf = folder.join(to).components().collect();
         let failed = |error: io::Error| file_error("write the file", &path, &error);
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        make_folder(folder).map_err(failed)?;
         let mut parent = Dir::open_ambient_dir(folder, ambient_authority()).map_err(failed)?;
         let name = to
             .file_name()
@@ -66,7 +60,7 @@ impl Target {
         if let Some(below) = to.parent().filter(|below| !below.as_os_str().is_empty()) {
             parent = match parent.open_dir(below) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    parent.create_dir_all(below).map_err(failed)?;
+                    make_folders_below(&parent, below).map_err(failed)?;
                     parent.open_dir(below).map_err(failed)?
                 }
                 opened => opened.map_err(failed)?,
@@ -116,11 +110,43 @@ impl Target {
                 .rename(&self.temporary, &self.parent, &self.name)
                 .map_err(failed)?;
             self.kept = true;
-            let folder = self.parent.open(".").map_err(failed)?;
-            folder.sync_all().map_err(failed)
+            sync(&self.parent).map_err(failed)
         })
         .await
     }
+}
+
+/// Makes a folder and those above it that are missing, their names on disk.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|above| !above.exists())
+        .collect();
+    std::fs::create_dir_all(folder)?;
+    for made in missing {
+        let Some(above) = made.parent() else { continue };
+        let here = above.as_os_str().is_empty();
+        let above = if here { Path::new(".") } else { above };
+        std::fs::File::open(above)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Makes the folders of a path below `folder` that are missing, their names on disk.
+fn make_folders_below(folder: &Dir, below: &Path) -> io::Result<()> {
+    folder.create_dir_all(below)?;
+    sync(folder)?;
+    for above in below.ancestors().skip(1) {
+        if !above.as_os_str().is_empty() {
+            sync(&folder.open_dir(above)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the names in a folder are on disk.
+fn sync(folder: &Dir) -> io::Result<()> {
+    folder.open(".")?.sync_all()
 }
 
 impl Drop for Target {
@@ -142,8 +168,11 @@ mod tests {
         let check = |path: &str, expect: bool| assert_eq!(stays_below(path), expect, "{path:?}");
         check("a", true);
         check("a/b.csv", true);
-        check("./a//b", true);
         check("..a/b..", true);
+        check(".flowrun", true);
+        check("./a", false);
+        check("a//b", false);
+        check("a/./b", false);
         check("", false);
         check(".", false);
         check("a/", false);

@@ -16,15 +16,19 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    budget::{IN_FLIGHT, room},
+    budget::{IN_FLIGHT, room, room_to_keep},
     checksum::{Crc64Nvme, same},
     multipart::Multipart,
     part_retry::tried,
     sizes::{Sizes, part_size},
-    source::{Source, ends_early},
+    source::Source,
     stop::Stop,
 };
-use crate::{client::S3, error::Call, fields::unquote};
+use crate::{
+    client::{S3, sending},
+    error::{Call, unexpected},
+    fields::unquote,
+};
 
 /// What HTTP says of an object's content, and user metadata.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +77,13 @@ impl Destination {
         Call::object(operation, "s3:PutObject", &self.bucket, &self.key, None)
     }
 
+    /// Adds where it goes to an error that no request made.
+    pub(crate) fn placed(&self, error: CardError) -> CardError {
+        self.call("")
+            .place(error)
+            .context("connection", self.s3.nickname())
+    }
+
     /// `*` where the key must have no object.
     pub(crate) fn if_none_match(&self) -> Option<String> {
         self.if_none_match.then(|| "*".to_owned())
@@ -106,7 +117,7 @@ pub(crate) async fn upload<S: Source>(
             .until_stopped(ctx, put(ctx, destination, source))
             .await;
     }
-    let part = part_size(size, sizes.part)?;
+    let part = part_size(size, sizes.part).map_err(|error| destination.placed(error))?;
     let upload = Multipart::create(ctx, destination).await?;
     upload.run(send_parts(ctx, &upload, part, source)).await
 }
@@ -147,11 +158,12 @@ async fn put<S: Source>(
         .set_content_language(headers.content_language.clone())
         .set_metadata(Some(headers.metadata.clone()))
         .customize()
+        .config_override(sending())
         .mutate_request(headers.set_expires());
     let answer = Box::pin(request.send())
         .await
         .map_err(|error| destination.s3.error(&destination.call("PutObject"), error))?;
-    same(&sent, answer.checksum_crc64_nvme())?;
+    same(&sent, answer.checksum_crc64_nvme()).map_err(|error| destination.placed(error))?;
     ctx.progress().add_bytes(size);
     Ok(Stored {
         etag: answer.e_tag().map(unquote),
@@ -172,19 +184,22 @@ struct Part {
 /// Buffers that were sent and can be read into again. Fresh ones would leave the allocator with
 /// more than is in use.
 #[derive(Default)]
-struct Spare(Mutex<Vec<BytesMut>>);
+struct Spare(Mutex<Vec<(BytesMut, SemaphorePermit<'static>)>>);
 
 impl Spare {
     fn take(&self) -> BytesMut {
         let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.pop().unwrap_or_default()
+        spare.pop().map_or_else(BytesMut::new, |(buffer, _)| buffer)
     }
 
-    /// Takes a buffer back, unless the HTTP client still holds a piece of it.
+    /// Takes a buffer back, unless the HTTP client still holds a piece of it, or the process keeps
+    /// enough of them.
     fn give(&self, bytes: Bytes) {
-        if let Ok(buffer) = bytes.try_into_mut() {
+        if let Ok(buffer) = bytes.try_into_mut()
+            && let Some(room) = room_to_keep(buffer.capacity() as u64)
+        {
             let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            spare.push(buffer);
+            spare.push((buffer, room));
         }
     }
 }
@@ -245,6 +260,7 @@ async fn send_parts<S: Source>(
     source.finish().await?;
     completed.sort_by_key(CompletedPart::part_number);
     let sent = whole.base64();
+    let destination = upload.destination();
     let answer = upload
         .complete(completed, |request| {
             let size = i64::try_from(size).ok();
@@ -254,7 +270,7 @@ async fn send_parts<S: Source>(
                 .set_mpu_object_size(size)
         })
         .await?;
-    same(&sent, answer.checksum_crc64_nvme())?;
+    same(&sent, answer.checksum_crc64_nvme()).map_err(|error| destination.placed(error))?;
     Ok(Stored {
         etag: answer.e_tag().map(unquote),
         version_id: answer.version_id().map(str::to_owned),
@@ -282,7 +298,9 @@ async fn send(
             .upload_id(upload.id())
             .part_number(part.number)
             .checksum_crc64_nvme(&sent)
-            .body(ByteStream::from(part.bytes.clone()));
+            .body(ByteStream::from(part.bytes.clone()))
+            .customize()
+            .config_override(sending());
         let call = &call;
         async move {
             Box::pin(request.send())
@@ -291,14 +309,38 @@ async fn send(
         }
     })
     .await?;
-    same(&sent, answer.checksum_crc64_nvme())?;
+    same(&sent, answer.checksum_crc64_nvme()).map_err(|error| destination.placed(error))?;
+    let etag = answer.e_tag().ok_or_else(|| {
+        destination.placed(unexpected("S3 gave a part of a multipart upload no ETag"))
+    })?;
     ctx.progress().add_bytes(part.bytes.len() as u64);
     spare.give(part.bytes);
     drop(part.room);
-    let etag = answer.e_tag().ok_or_else(ends_early)?;
     Ok(CompletedPart::builder()
         .part_number(part.number)
         .e_tag(etag)
         .checksum_crc64_nvme(sent)
         .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_transfers_together_keep_three_buffers() {
+        let part = || Bytes::from(vec![0; 8 * 1_024 * 1_024]);
+        let transfers: Vec<Spare> = (0..5).map(|_| Spare::default()).collect();
+        for spare in &transfers {
+            spare.give(part());
+        }
+        let kept = |spare: &Spare| spare.take().capacity() > 0;
+        assert_eq!(transfers.iter().filter(|spare| kept(spare)).count(), 3);
+        let spare = Spare::default();
+        spare.give(part());
+        assert!(kept(&spare));
+        // Larger than all that may be kept.
+        spare.give(Bytes::from(vec![0; 25 * 1_024 * 1_024]));
+        assert!(!kept(&spare));
+    }
 }

@@ -108,6 +108,22 @@ async fn a_download_that_is_not_whole_leaves_nothing() {
     .await;
     assert_eq!(kind, ErrorKind::Integrity);
 
+    // One that ignores If-Match would go on in another object.
+    let (kind, message) = no_download(|request, before| match before {
+        0 => Answer::new(200, "abc")
+            .of_length(10)
+            .header("etag", "\"before\""),
+        _ => rest(b"0123456789", request),
+    })
+    .await;
+    assert_eq!(
+        (kind, message.as_str()),
+        (
+            ErrorKind::PreconditionFailed,
+            "the object changed while it was read, so nothing was stored"
+        )
+    );
+
     // A server that ignores Range would give the start again.
     let (kind, message) = no_download(|_, before| match before {
         0 => whole(b"abc").of_length(10),
@@ -177,6 +193,9 @@ async fn a_download_never_leaves_its_folder() {
     check(None, "../b", Err(ErrorKind::InvalidInput)).await;
     check(None, "/tmp/b", Err(ErrorKind::InvalidInput)).await;
     check(None, "x/", Err(ErrorKind::InvalidInput)).await;
+    check(None, "x//b", Err(ErrorKind::InvalidInput)).await;
+    check(None, "./b", Err(ErrorKind::InvalidInput)).await;
+    check(None, &"x".repeat(256), Err(ErrorKind::InvalidInput)).await;
     check(None, "away/b", Err(ErrorKind::PermissionDenied)).await;
     check(Some(outside.path().to_str().unwrap()), "c", Ok("c")).await;
     check(Some("in/side"), "d/e", Ok("e")).await;

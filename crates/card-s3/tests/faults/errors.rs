@@ -8,9 +8,12 @@ use aws_credential_types::provider::{
 use flowrun_card::{CardError, ErrorKind, Retry};
 use serde_json::json;
 
-use crate::support::{
-    self,
-    scripted::{Answer, Scripted},
+use crate::{
+    MIB,
+    support::{
+        self, bytes,
+        scripted::{Answer, Scripted},
+    },
 };
 
 #[tokio::test]
@@ -67,6 +70,33 @@ async fn an_error_tells_what_where_and_what_next() {
         .help("the bucket is in region `us-west-2`: use a connection whose `region` is that"),
     )
     .await;
+    // A HEAD that is signed for another region has no code.
+    check(
+        Answer::new(400, "").header("x-amz-bucket-region", "us-west-2"),
+        place(CardError::new(
+            ErrorKind::Connection,
+            "S3 refused HeadObject: status 400",
+        ))
+        .help("the bucket is in region `us-west-2`: use a connection whose `region` is that"),
+    )
+    .await;
+    check(
+        Answer::new(400, "").header("x-amz-bucket-region", "eu-central-1"),
+        place(CardError::new(
+            ErrorKind::InvalidInput,
+            "S3 refused HeadObject: status 400",
+        )),
+    )
+    .await;
+    check(
+        Answer::new(401, ""),
+        place(CardError::new(
+            ErrorKind::Connection,
+            "S3 refused HeadObject: status 401",
+        ))
+        .help("run `flowrun connections test it`"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -83,6 +113,40 @@ async fn a_server_that_is_not_there_is_unavailable() {
     let error = world.run("s3.head_object", input).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable);
     assert_eq!(error.retry, Retry::Transient { after: None });
+    assert_eq!(
+        error.message,
+        "S3 cannot be reached for HeadObject: connection refused"
+    );
+}
+
+/// The clock stands still and leaps to the next timer while nothing happens.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_given_up() {
+    for (card, more, operation) in [
+        ("s3.head_object", json!({}), "HeadObject"),
+        ("s3.download", json!({ "to": "out" }), "GetObject"),
+        ("s3.upload", json!({ "text": "abc" }), "PutObject"),
+        (
+            "s3.upload",
+            json!({ "file": "big" }),
+            "CreateMultipartUpload",
+        ),
+    ] {
+        let server = Scripted::start(|_, _| Answer::hang()).await;
+        server.world.write("big", &bytes(16 * MIB));
+        let mut input = json!({ "connection": "it", "bucket": "bucket", "key": "a" });
+        let fields = more.as_object().unwrap().clone();
+        input.as_object_mut().unwrap().extend(fields);
+        let error = server.world.run(card, input).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.message),
+            (
+                ErrorKind::Unavailable,
+                format!("S3 did not answer {operation} in time")
+            )
+        );
+        assert_eq!(error.retry, Retry::Transient { after: None });
+    }
 }
 
 /// A provider of credentials that has none.
@@ -119,8 +183,14 @@ async fn a_connection_without_credentials_tells_its_own_error() {
     )
     .transient(None)
     .help("run `flowrun connections test it`");
+    let names_it = own.clone().context("connection", "it");
+    let placed = names_it
+        .clone()
+        .context("bucket", "bucket")
+        .context("key", "a");
     for (provider, expect) in [
         (NoCredentials(Some(own.clone())), place(own)),
+        (NoCredentials(Some(names_it)), placed),
         (NoCredentials(None), place(gone)),
     ] {
         let world = support::World::new();

@@ -1,5 +1,7 @@
 //! Uploads that break.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use flowrun_card::{CardError, ErrorKind, Retry};
 use serde_json::json;
 
@@ -149,6 +151,79 @@ async fn a_lost_answer_to_complete_says_that_the_end_is_not_known() {
     );
 }
 
+/// Uploads in parts to a server that answers the requests to complete them as told, and has no
+/// upload left when it is asked to abort it.
+async fn lost_end(
+    input: serde_json::Value,
+    complete: impl Fn(usize) -> Answer + Send + Sync + 'static,
+) -> CardError {
+    let completes = AtomicUsize::new(0);
+    let server = Scripted::start(move |request, _| match request.line().as_str() {
+        "POST /bucket/a?uploadId=U1" => complete(completes.fetch_add(1, SeqCst)),
+        "DELETE /bucket/a?uploadId=U1" => Answer::error(404, "NoSuchUpload"),
+        _ => multipart(request),
+    })
+    .await;
+    server.world.write("big", &bytes(16 * MIB));
+    let cancellation = server.world.cancellation.clone();
+    let cancel = async {
+        while server.lines().len() < 4 {
+            tokio::task::yield_now().await;
+        }
+        if input["cancel"] == true {
+            cancellation.cancel();
+        }
+    };
+    let mut input = input.clone();
+    input.as_object_mut().unwrap().remove("cancel");
+    let (result, ()) = tokio::join!(server.world.run(UPLOAD, input), cancel);
+    result.unwrap_err()
+}
+
+#[tokio::test]
+async fn an_upload_that_is_gone_without_an_answer_may_have_been_stored() {
+    const LOST: &str = "the answer to CompleteMultipartUpload was lost, and the upload is gone: \
+                        it may have been completed";
+    let lost = || Answer::new(200, "<Com").of_length(100);
+    let check = |error: CardError, kind: ErrorKind, message: &str| {
+        assert_eq!((error.kind, error.message.as_str()), (kind, message));
+    };
+    let error = lost_end(put_file(), move |_| lost()).await;
+    assert_eq!(error.retry, Retry::Transient { after: None });
+    check(error, ErrorKind::Unavailable, LOST);
+
+    let mut once = put_file();
+    once["if_none_match"] = json!(true);
+    let error = lost_end(once, move |before| match before {
+        0 => lost(),
+        _ => Answer::error(412, "PreconditionFailed"),
+    })
+    .await;
+    assert_eq!(
+        error.help.as_deref(),
+        Some(
+            "look at the object: if this upload stored it, `if_none_match` refuses it a second time"
+        )
+    );
+    check(error, ErrorKind::Unavailable, LOST);
+
+    let mut cancelled = put_file();
+    cancelled["cancel"] = json!(true);
+    check(
+        lost_end(cancelled, |_| Answer::hang()).await,
+        ErrorKind::Cancelled,
+        "cancelled while S3 made the object of its parts, so it may have been stored",
+    );
+
+    // What S3 refuses at once is known.
+    let error = lost_end(put_file(), |_| Answer::error(400, "InvalidPart")).await;
+    check(
+        error,
+        ErrorKind::Integrity,
+        "S3 refused CompleteMultipartUpload: InvalidPart: Said so",
+    );
+}
+
 #[tokio::test]
 async fn an_abort_that_is_denied_names_what_is_missing() {
     let server = Scripted::start(|request, _| match request.method.as_str() {
@@ -269,4 +344,9 @@ async fn a_stored_object_with_another_checksum_is_an_error() {
     let input = json!({ "connection": "it", "bucket": "bucket", "key": "a", "text": "abc" });
     let error = server.world.run(UPLOAD, input).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Integrity);
+    let place = [("bucket", "bucket"), ("key", "a"), ("connection", "it")];
+    assert_eq!(
+        error.context,
+        place.map(|(name, value)| (name, value.to_owned()))
+    );
 }

@@ -178,6 +178,25 @@ fn the_default_chain_ends_at_the_profile_and_the_others_do_not_go_there() {
 }
 
 #[test]
+fn the_sandbox_asks_neither_the_machine_nor_a_container_for_credentials() {
+    let variables = [
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "DECOY"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "DECOY"),
+    ];
+    let test = "the_sandbox_asks_neither_the_machine_nor_a_container_for_credentials";
+    let Some(folder) = in_own_process(test, &variables) else {
+        return;
+    };
+    assert_eq!(
+        assume(&folder, "endpoint: sandbox, base: sandbox").as_deref(),
+        Ok("AKIASANDBOX in us-east-1")
+    );
+}
+
+#[test]
 fn the_sandbox_goes_through_no_proxy() {
     let variables = [
         &KEYS[..],
