@@ -2,10 +2,12 @@
 //! shows them renders them.
 
 mod code;
+mod list;
 
 use flowrun_card::Span;
 
 pub use self::code::Code;
+pub(crate) use self::list::Diagnostics;
 use crate::source::Source;
 
 /// How bad it is.
@@ -106,13 +108,4 @@ impl Diagnostic {
             self.message
         )
     }
-}
-
-/// Puts diagnostics in source order, and says each only once.
-pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics.sort_by(|a, b| {
-        let key = |d: &Diagnostic| (d.primary.span.source, d.primary.span.start, d.severity);
-        key(a).cmp(&key(b))
-    });
-    diagnostics.dedup();
 }

@@ -11,7 +11,7 @@ use super::{
     scope::{Binding, Member, Root, Scope},
 };
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     suggest,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn check(
     scope: &dyn Scope,
     registry: &Registry,
     element: Option<&Type>,
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Checked> {
     let mut checker = Checker {
         scope,
@@ -69,11 +69,17 @@ pub(super) struct Checker<'a> {
     element: Option<&'a Type>,
     /// Outermost first.
     pub(super) locals: Vec<Local<'a>>,
-    diagnostics: &'a mut Vec<Diagnostic>,
+    diagnostics: &'a mut Diagnostics,
     failed: bool,
 }
 
 impl<'a> Checker<'a> {
+    /// Whether there is no use in looking for more: a suggestion costs more than a name.
+    fn is_over(&mut self) -> bool {
+        self.failed |= self.diagnostics.is_full();
+        self.diagnostics.is_full()
+    }
+
     pub(super) fn error(&mut self, diagnostic: Diagnostic) {
         self.failed = true;
         self.diagnostics.push(diagnostic);
@@ -105,6 +111,9 @@ impl<'a> Checker<'a> {
 
     pub(super) fn expression(&mut self, expression: &'a Expr) -> Typed {
         let span = expression.span;
+        if self.is_over() {
+            return self.unknown(span);
+        }
         match &expression.kind {
             ExprKind::Literal(value) => Typed {
                 node: Node {

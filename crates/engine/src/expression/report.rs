@@ -6,7 +6,7 @@ use flowrun_card::Span;
 
 use super::MAX_DEPTH;
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     source::SpanMap,
 };
 
@@ -14,11 +14,11 @@ use crate::{
 /// `None`, so that a caller can end with it.
 pub(super) struct Report<'a> {
     spans: &'a SpanMap,
-    diagnostics: &'a mut Vec<Diagnostic>,
+    diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(spans: &'a SpanMap, diagnostics: &'a mut Vec<Diagnostic>) -> Self {
+    pub(super) fn new(spans: &'a SpanMap, diagnostics: &'a mut Diagnostics) -> Self {
         Self { spans, diagnostics }
     }
 

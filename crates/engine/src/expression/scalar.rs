@@ -10,14 +10,14 @@ use super::{
     parse,
     report::Report,
 };
-use crate::{diagnostic::Diagnostic, source::SpanMap};
+use crate::{diagnostic::Diagnostics, source::SpanMap};
 
 /// Parses a scalar of a slot: text and mustaches. Exactly one mustache keeps the type of its
 /// value, also with the line breaks of a block scalar around it; everything else gives a text.
 pub(crate) fn parse_scalar(
     text: &str,
     spans: &SpanMap,
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Parsed> {
     let mut report = Report::new(spans, diagnostics);
     let tokens = tokens(text, &mut report)?;
@@ -50,7 +50,7 @@ pub(crate) fn parse_scalar(
 pub(crate) fn parse_bare(
     text: &str,
     spans: &SpanMap,
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Parsed> {
     let mut report = Report::new(spans, diagnostics);
     if !has_mustache(text) {

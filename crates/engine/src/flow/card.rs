@@ -144,7 +144,8 @@ impl Reader<'_> {
         }
         let with = match found.get("with") {
             Some((_, node)) if !node.is_null() => {
-                self.map(node, "a map of inputs").map(|_| node.clone())
+                self.map(node, "a map of inputs");
+                Some(node.clone())
             }
             _ => None,
         };

@@ -4,9 +4,8 @@ use flowrun_card::Value;
 
 use super::{Connection, ConnectionSource, Defaults, Flow, Named, id, keys, read::Reader};
 use crate::{
-    diagnostic::{Code, Diagnostic},
-    source::Source,
-    syntax::{Entry, Errors, Kind, Node},
+    diagnostic::{Code, Diagnostics},
+    syntax::{Entry, Kind, Node},
 };
 
 /// The version of the language that this build reads.
@@ -17,13 +16,9 @@ pub(super) const MAX_PARALLEL: u32 = 1024;
 
 /// Reads the authored model. Errors do not end it: what can be read of the flow is given, so that
 /// what the planner finds is told in the same go. None where there is no map, or no `cards` in it.
-pub(crate) fn decode(
-    root: &Node,
-    source: &Source,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Flow> {
+pub(crate) fn decode(root: &Node, diagnostics: &mut Diagnostics) -> Option<Flow> {
     let mut reader = Reader {
-        errors: Errors::new(source, diagnostics),
+        errors: diagnostics,
     };
     reader.flow(root)
 }
@@ -124,17 +119,18 @@ impl Reader<'_> {
         let mut connections = Vec::new();
         for Entry { key, value } in self.optional_map(node, "a map of connections") {
             let alias = self.name(&key.name, key.span, id::What::Connection);
-            if let Some(source) = self.connection_source(value) {
-                connections.push(Connection { alias, source });
-            }
+            let source = self.connection_source(value);
+            connections.push(Connection { alias, source });
         }
         connections
     }
 
-    fn connection_source(&mut self, node: &Node) -> Option<ConnectionSource> {
+    fn connection_source(&mut self, node: &Node) -> ConnectionSource {
         const WHAT: &str = "the nickname of a connection";
         let Kind::Map(entries) = &node.kind else {
-            return self.fixed_text(node, WHAT).map(ConnectionSource::Nickname);
+            return self
+                .fixed_text(node, WHAT)
+                .map_or(ConnectionSource::Broken, ConnectionSource::Nickname);
         };
         let mut found = None;
         let mut refused = false;
@@ -155,7 +151,9 @@ impl Reader<'_> {
                 "write its nickname, or `{ kind: KIND }` where the caller supplies it",
             );
         }
-        found.map(|kind| ConnectionSource::Caller { kind })
+        found.map_or(ConnectionSource::Broken, |kind| ConnectionSource::Caller {
+            kind,
+        })
     }
 
     fn defaults(&mut self, node: &Node) -> Defaults {

@@ -59,6 +59,8 @@ pub(crate) enum ConnectionSource {
     Caller {
         kind: Named,
     },
+    /// None that can be read; a diagnostic says why. The alias is declared all the same.
+    Broken,
 }
 
 /// What cards have that say nothing themselves.
@@ -86,7 +88,7 @@ pub(crate) enum Action {
     /// `card:`, `with:`, `connection:`.
     Card {
         name: Named,
-        /// A map; none where `with` is missing or no map.
+        /// None where `with` is missing or null; what is no map was reported.
         with: Option<Node>,
         connection: Option<Spanned<Scalar>>,
     },

@@ -9,14 +9,14 @@ use super::{
     keys::{self, Place},
 };
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     suggest,
-    syntax::{Entry, Errors, Key, Kind, Node, Scalar},
+    syntax::{Entry, Key, Kind, Node, Scalar},
 };
 
 /// What the readers share.
 pub(super) struct Reader<'a> {
-    pub(super) errors: Errors<'a>,
+    pub(super) errors: &'a mut Diagnostics,
 }
 
 impl Reader<'_> {
@@ -245,9 +245,7 @@ impl Reader<'_> {
     pub(super) fn fitting(&mut self, node: &Node, ty: &Type) -> Option<Value> {
         match node.value(ty) {
             Err(errors) => {
-                for error in errors {
-                    self.errors.push(error);
-                }
+                self.errors.append(errors);
                 None
             }
             Ok(value) => match ty.conform(value) {

@@ -4,15 +4,15 @@ use insta::assert_snapshot;
 
 use super::{Action, Card, Flow, decode};
 use crate::{
+    diagnostic::Diagnostics,
     source::Source,
     syntax::{self, parse},
 };
 
 fn read(text: &str) -> (Option<Flow>, String) {
     let source = Source::new("f", text.to_owned());
-    let mut diagnostics = Vec::new();
-    let flow =
-        parse(&source, &mut diagnostics).and_then(|root| decode(&root, &source, &mut diagnostics));
+    let mut diagnostics = Diagnostics::default();
+    let flow = parse(&source, &mut diagnostics).and_then(|root| decode(&root, &mut diagnostics));
     (flow, syntax::tests::render(&source, diagnostics))
 }
 
@@ -111,6 +111,7 @@ fn outline(text: &str) -> String {
             let source = match &connection.source {
                 super::ConnectionSource::Nickname(name) => format!("nickname {}", name.value),
                 super::ConnectionSource::Caller { kind } => format!("of kind {}", kind.value),
+                super::ConnectionSource::Broken => "broken".to_owned(),
             };
             lines.push(format!("connection {}: {source}", connection.alias.value));
         }

@@ -392,7 +392,9 @@ impl Checker<'_> {
             }
         }
         let holds = found.is_empty();
-        self.diagnostics.extend(found);
+        for diagnostic in found {
+            self.report(diagnostic);
+        }
         holds
     }
 
@@ -468,14 +470,7 @@ impl Checker<'_> {
         let fields = match with {
             None => &[][..],
             Some(Draft::Object { fields, .. }) => fields,
-            Some(draft) => {
-                self.report(Diagnostic::error(
-                    Code::WRONG_TYPE,
-                    draft.span(),
-                    format!("expected an object of the arguments of `{}`", function.name),
-                ));
-                return None;
-            }
+            Some(_) => return None,
         };
         let names = || function.parameters.iter().map(|parameter| parameter.name);
         let mut whole = true;

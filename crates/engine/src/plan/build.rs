@@ -15,7 +15,7 @@ use super::{
     slots::{Checker, Owner},
 };
 use crate::{
-    diagnostic::{self, Code, Diagnostic, Severity},
+    diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     engine::CheckOptions,
     flow::{self, Action, ConnectionSource, Flow, Named},
     machine::{self, BodyId, CardId, Leaf, Loop, Program},
@@ -33,10 +33,10 @@ pub(crate) fn build(
     connections: &dyn Connections,
     options: &CheckOptions,
 ) -> (Option<Plan>, Vec<Diagnostic>) {
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let plan = syntax::parse(source, &mut diagnostics)
         .and_then(|root| {
-            let flow = flow::decode(&root, source, &mut diagnostics)?;
+            let flow = flow::decode(&root, &mut diagnostics)?;
             Some(plan(
                 &flow,
                 registry,
@@ -46,7 +46,7 @@ pub(crate) fn build(
             ))
         })
         .flatten();
-    diagnostic::sort(&mut diagnostics);
+    let diagnostics = diagnostics.finish(source);
     let failed = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -68,7 +68,7 @@ fn plan(
     registry: &Registry,
     store: &dyn Connections,
     options: &CheckOptions,
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     let layout = Layout::new(flow, diagnostics);
     let drafts = draft::drafts(
@@ -222,6 +222,9 @@ impl<'a> Planner<'a> {
             self.report_cycle(cycle);
         }
         for card in order.sequence {
+            if self.checker.diagnostics.is_full() {
+                break;
+            }
             let index = card.0 as usize;
             self.note_skippable(card);
             // Each draft is used once; taking it lets the planner go on with itself.
@@ -348,7 +351,7 @@ fn connections(
     flow: &Flow,
     store: &dyn Connections,
     options: &CheckOptions,
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> (Vec<PlannedConnection>, Table) {
     let mut planned = Vec::with_capacity(flow.connections.len());
     let mut table = Table::new();
@@ -360,6 +363,7 @@ fn connections(
                 (Some(Arc::clone(&nickname.value)), None, nickname.span)
             }
             ConnectionSource::Caller { kind } => (None, Some(Arc::clone(&kind.value)), kind.span),
+            ConnectionSource::Broken => (None, None, declared.alias.span),
         };
         let nickname = replaced
             .map(|nickname| Arc::from(nickname.as_str()))

@@ -5,7 +5,7 @@ use flowrun_card::{Entry, ParameterKind, Registry, Span};
 
 use super::layout::Layout;
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::Diagnostics,
     expression::{Parsed, Reference, has_mustache, parse_bare, parse_scalar},
     flow::{Action, Card, Named, Spanned},
     syntax::{Key, Kind, Node, Scalar},
@@ -38,7 +38,7 @@ pub(super) enum Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// As deep as a flow file can be nested.
-    pub(super) fn of(node: &'a Node, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn of(node: &'a Node, diagnostics: &mut Diagnostics) -> Self {
         let span = node.span;
         match &node.kind {
             Kind::Scalar(scalar) => Self::scalar(scalar, span, diagnostics),
@@ -59,9 +59,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn scalar(scalar: &'a Scalar, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    fn scalar(scalar: &'a Scalar, span: Span, diagnostics: &mut Diagnostics) -> Self {
         if !has_mustache(&scalar.text) {
             return Draft::Literal { scalar, span };
+        }
+        if diagnostics.is_full() {
+            return Draft::Broken { span };
         }
         match parse_scalar(&scalar.text, &scalar.spans, diagnostics) {
             Some(parsed) => Draft::Expression { parsed, span },
@@ -70,7 +73,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A place for an expression, with or without braces.
-    fn bare(scalar: &Scalar, span: Span, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    fn bare(scalar: &Scalar, span: Span, diagnostics: &mut Diagnostics) -> Self {
         match parse_bare(&scalar.text, &scalar.spans, diagnostics) {
             Some(parsed) => Draft::Expression { parsed, span },
             None => Draft::Broken { span },
@@ -130,7 +133,7 @@ pub(super) struct CardDraft<'a> {
 pub(super) enum ActionDraft<'a> {
     Card {
         name: &'a Named,
-        /// An object; none where `with` is left out.
+        /// None where `with` is left out.
         with: Option<Draft<'a>>,
         connection: Option<Draft<'a>>,
     },
@@ -145,7 +148,7 @@ impl<'a> CardDraft<'a> {
         card: &'a Card,
         default_connection: Option<&'a Spanned<Scalar>>,
         registry: &Registry,
-        diagnostics: &mut Vec<Diagnostic>,
+        diagnostics: &mut Diagnostics,
     ) -> Self {
         let mut bare =
             |scalar: &'a Spanned<Scalar>| Draft::bare(&scalar.value, scalar.span, diagnostics);
@@ -212,7 +215,7 @@ impl<'a> CardDraft<'a> {
 /// The texts of `outputs:`.
 pub(super) fn outputs_of<'a>(
     outputs: &'a [(Named, Node)],
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<(&'a Named, Draft<'a>)> {
     outputs
         .iter()
@@ -221,12 +224,11 @@ pub(super) fn outputs_of<'a>(
 }
 
 /// The texts of `with:`. An argument that is an expression over elements needs no braces.
-fn with_of<'a>(
-    with: &'a Node,
-    entry: Option<&Entry>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Draft<'a> {
-    let (Kind::Map(entries), Some(Entry::Function(function))) = (&with.kind, entry) else {
+fn with_of<'a>(with: &'a Node, entry: Option<&Entry>, diagnostics: &mut Diagnostics) -> Draft<'a> {
+    let Kind::Map(entries) = &with.kind else {
+        return Draft::Broken { span: with.span };
+    };
+    let Some(Entry::Function(function)) = entry else {
         return Draft::of(with, diagnostics);
     };
     let fields = entries
@@ -255,7 +257,7 @@ pub(super) fn drafts<'a>(
     layout: &Layout<'a>,
     default_connection: Option<&'a Spanned<Scalar>>,
     registry: &Registry,
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<CardDraft<'a>> {
     layout
         .cards

@@ -5,7 +5,7 @@ use super::{
     layout::Layout,
 };
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     expression::Reference,
     machine::{BodyId, CardId},
     suggest,
@@ -24,7 +24,7 @@ pub(super) struct Edges {
 pub(super) fn edges(
     layout: &Layout<'_>,
     drafts: &[CardDraft<'_>],
-    diagnostics: &mut Vec<Diagnostic>,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Edges> {
     let mut found = Found {
         layout,

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use flowrun_card::Span;
 
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     flow::{Action, Card, Flow},
     machine::{BodyId, CardId},
 };
@@ -41,7 +41,7 @@ pub(super) struct Body<'a> {
 
 impl<'a> Layout<'a> {
     /// Numbers what the flow has. Ids that are used around are diagnostics.
-    pub(super) fn new(flow: &'a Flow, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn new(flow: &'a Flow, diagnostics: &mut Diagnostics) -> Self {
         let mut layout = Self {
             cards: Vec::new(),
             bodies: vec![Body::default()],

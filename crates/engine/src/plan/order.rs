@@ -13,7 +13,7 @@ use crate::machine::CardId;
 /// A body in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Order {
-    /// Every card, after those that it waits for; members of a cycle stand together.
+    /// Every card, after those that it waits for, otherwise as they stand in the file.
     pub(super) sequence: Vec<CardId>,
     /// Cards that wait for each other, each cycle in the direction of the flow, from the card that
     /// stands first in the file.
@@ -35,10 +35,8 @@ pub(super) fn order<'a>(cards: &[CardId], waits: impl Fn(CardId) -> &'a [CardId]
             }
         }
     }
-    let mut sequence = Vec::with_capacity(cards.len());
     let mut cycles = Vec::new();
-    // Components come in reverse order: those that others wait for last.
-    for component in tarjan_scc(&graph).into_iter().rev() {
+    for component in tarjan_scc(&graph) {
         let is_cycle = match component.as_slice() {
             [single] => graph.find_edge(*single, *single).is_some(),
             _ => true,
@@ -46,10 +44,38 @@ pub(super) fn order<'a>(cards: &[CardId], waits: impl Fn(CardId) -> &'a [CardId]
         if is_cycle {
             cycles.push(round(&graph, &component));
         }
-        sequence.extend(component.iter().filter_map(|node| graph.node_weight(*node)));
     }
     cycles.sort();
+    let sequence = sequence(cards, &waits);
     Order { sequence, cycles }
+}
+
+/// Goes through the cards as they stand in the file, each after those that it waits for.
+fn sequence<'a>(cards: &[CardId], waits: &impl Fn(CardId) -> &'a [CardId]) -> Vec<CardId> {
+    let members: HashSet<CardId> = cards.iter().copied().collect();
+    let mut seen = HashSet::with_capacity(cards.len());
+    let mut sequence = Vec::with_capacity(cards.len());
+    // The way to where the search is: each card with what is left of its waits. Chains of cards
+    // are longer than calls can be nested.
+    let mut way = Vec::new();
+    for card in cards {
+        if seen.insert(*card) {
+            way.push((*card, waits(*card).iter()));
+        }
+        while let Some((card, rest)) = way.last_mut() {
+            match rest.next() {
+                Some(before) if members.contains(before) && seen.insert(*before) => {
+                    way.push((*before, waits(*before).iter()));
+                }
+                Some(_) => {}
+                None => {
+                    sequence.push(*card);
+                    way.pop();
+                }
+            }
+        }
+    }
+    sequence
 }
 
 /// The shortest way around within a component, from its first card back to itself, then the
@@ -136,7 +162,8 @@ mod tests {
     fn cards_come_after_what_they_wait_for() {
         check(&[&[], &[0], &[1]], &[0, 1, 2], &[]);
         check(&[&[2], &[0], &[]], &[2, 0, 1], &[]);
-        check(&[&[], &[0], &[0], &[1, 2]], &[], &[]);
+        check(&[&[], &[0], &[0], &[1, 2]], &[0, 1, 2, 3], &[]);
+        check(&[&[], &[], &[4], &[], &[]], &[0, 1, 4, 2, 3], &[]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     scope::{At, Known, Place},
 };
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     expression::{self, Checked},
     suggest,
     syntax::{Key, Scalar, Style},
@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct Checker<'a> {
     pub(super) registry: &'a Registry,
     pub(super) known: Known<'a>,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) diagnostics: Diagnostics,
     /// The kind that cards need of each alias, where one does.
     pub(super) needed_kinds: Vec<Option<Arc<str>>>,
 }
@@ -401,13 +401,13 @@ impl Checker<'_> {
         place: Place,
         owner: Owner<'_>,
     ) -> Option<Filled> {
-        let before = self.diagnostics.len();
+        let before = self.diagnostics.mark();
         for ty in variants {
             let filled = self.slot(draft, ty, place, owner);
-            if self.diagnostics.len() == before {
+            if self.diagnostics.mark() == before {
                 return filled;
             }
-            self.diagnostics.truncate(before);
+            self.diagnostics.rewind(before);
         }
         match variants {
             [only] => self.slot(draft, only, place, owner),

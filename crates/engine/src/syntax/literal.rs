@@ -3,7 +3,7 @@
 use flowrun_card::{Integer, Type, TypeKind, Value};
 
 use super::{Kind, Node, Scalar, Style};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 
 impl Scalar {
     /// Whether this is a plain null, or nothing at all.
@@ -73,8 +73,8 @@ impl Node {
     ///
     /// # Errors
     /// Each number that no value can hold.
-    pub(crate) fn value(&self, ty: &Type) -> Result<Value, Vec<Diagnostic>> {
-        let mut errors = Vec::new();
+    pub(crate) fn value(&self, ty: &Type) -> Result<Value, Diagnostics> {
+        let mut errors = Diagnostics::default();
         let value = self.collect(ty, &mut errors);
         if errors.is_empty() {
             Ok(value)
@@ -84,7 +84,7 @@ impl Node {
     }
 
     /// Recursion ends at the depth that the parser allows.
-    fn collect(&self, ty: &Type, errors: &mut Vec<Diagnostic>) -> Value {
+    fn collect(&self, ty: &Type, errors: &mut Diagnostics) -> Value {
         match &self.kind {
             Kind::Scalar(scalar) => scalar.value(ty).unwrap_or_else(|error| {
                 errors.push(*error);

@@ -1,7 +1,6 @@
 //! The syntax tree of a flow file: YAML with the span of every node.
 
 mod between;
-mod errors;
 mod literal;
 mod node;
 mod parse;
@@ -11,7 +10,6 @@ mod spans;
 mod text;
 
 pub(crate) use self::{
-    errors::Errors,
     node::{Entry, Key, Kind, Node, Scalar, Style},
     parse::{MAX_DEPTH, parse},
 };

@@ -12,7 +12,7 @@ use flowrun_card::Span;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use super::{
-    Entry, Errors, Key, Kind, Node, Scalar, Style,
+    Entry, Key, Kind, Node, Scalar, Style,
     between::{after_dash, after_space, block_header, clipped},
     positions::Positions,
     slips,
@@ -20,7 +20,7 @@ use super::{
     text::{MAX_SIGNS, Text},
 };
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     source::{Source, SpanMap},
 };
 
@@ -35,17 +35,16 @@ const FEW_KEYS: usize = 8;
 
 /// Reads a file; none where it holds no tree. All errors are reported in source order, up to the
 /// first that the YAML parser cannot get over.
-pub(crate) fn parse(source: &Source, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
-    let mut errors = Errors::new(source, diagnostics);
+pub(crate) fn parse<'a>(source: &'a Source, diagnostics: &'a mut Diagnostics) -> Option<Node> {
     let text = source.text();
     if let Some(control) = control_character(text) {
-        errors.push(control);
+        diagnostics.push(control);
         return None;
     }
     let mut builder = Builder {
         text,
         positions: Positions::of(text),
-        errors,
+        errors: diagnostics,
         stack: Vec::new(),
         skipped: None,
         slip: None,
@@ -88,7 +87,7 @@ impl Node {
 struct Builder<'a> {
     text: &'a str,
     positions: Positions,
-    errors: Errors<'a>,
+    errors: &'a mut Diagnostics,
     /// The lists and maps that are open, outermost first.
     stack: Vec<Frame>,
     /// A list or map whose content is not part of the tree.
@@ -125,6 +124,8 @@ enum Pending {
     Key(Key),
     /// A key that was refused: its value is read and dropped.
     Refused,
+    /// `<<`, whose value are aliases: they are not told again.
+    Merge,
 }
 
 struct Skipped {
@@ -214,10 +215,12 @@ impl<'a> Builder<'a> {
                 Event::SequenceEnd => self.end(bytes, b']'),
                 Event::MappingEnd => self.end(bytes, b'}'),
                 Event::Alias(_) => {
-                    self.errors.push(
-                        slips::feature(bytes.clone(), "aliases")
-                            .help("write the value again, or name it in `vars`"),
-                    );
+                    if !self.in_merge() {
+                        self.errors.push(
+                            slips::feature(bytes.clone(), "aliases")
+                                .help("write the value again, or name it in `vars`"),
+                        );
+                    }
                     self.text_value(bytes);
                 }
                 Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -239,7 +242,7 @@ impl<'a> Builder<'a> {
         let is_alias = error.info().ends_with("found unknown anchor");
         if is_alias {
             let value = slips::value_at(self.text, at, self.in_flow());
-            if self.slip.is_none_or(|(_, end)| end <= at) {
+            if self.slip.is_none_or(|(_, end)| end <= at) && !self.in_merge() {
                 self.errors.push(slips::unquoted(
                     self.text,
                     value.clone(),
@@ -518,7 +521,7 @@ impl<'a> Builder<'a> {
                 slips::feature(bytes.clone(), "merge keys")
                     .help("write the keys out, or name the value in `vars`"),
             );
-            return self.refuse_key();
+            return self.set_pending(Pending::Merge);
         }
         let name = self.name(name);
         let Some(Frame {
@@ -576,13 +579,27 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_key(&mut self) {
+        self.set_pending(Pending::Refused);
+    }
+
+    fn set_pending(&mut self, new: Pending) {
         if let Some(Frame {
             kind: FrameKind::Map { pending, .. },
             ..
         }) = self.stack.last_mut()
         {
-            *pending = Pending::Refused;
+            *pending = new;
         }
+    }
+
+    /// Whether what is read belongs to a merge key.
+    fn in_merge(&self) -> bool {
+        self.stack.iter().any(|frame| {
+            let FrameKind::Map { pending, .. } = &frame.kind else {
+                return false;
+            };
+            matches!(pending, Pending::Merge)
+        })
     }
 
     /// Puts a value where it belongs.
@@ -595,7 +612,7 @@ impl<'a> Builder<'a> {
             }) => match std::mem::replace(pending, Pending::Nothing) {
                 Pending::Key(key) => entries.push(Entry { key, value: node }),
                 // Keys do not come here.
-                Pending::Nothing | Pending::Refused => {}
+                Pending::Nothing | Pending::Refused | Pending::Merge => {}
             },
         }
     }

@@ -3,12 +3,12 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{Kind, Node, Scalar, parse, tests::json};
-use crate::source::Source;
+use crate::{diagnostic::Diagnostics, source::Source};
 
 /// The first value of the map at the root.
 fn scalar(text: &str) -> Option<(Source, Scalar)> {
     let source = Source::new("f", text.to_owned());
-    let root = parse(&source, &mut Vec::new())?;
+    let root = parse(&source, &mut Diagnostics::default())?;
     let Kind::Map(mut entries) = root.kind else {
         return None;
     };
@@ -126,15 +126,15 @@ proptest! {
             }
         }
         let source = Source::new("f", text);
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = Diagnostics::default();
         let root = parse(&source, &mut diagnostics);
         prop_assert!(root.is_some() || !diagnostics.is_empty());
-        for diagnostic in &diagnostics {
+        for diagnostic in diagnostics.iter() {
             diagnostic.to_line(&source);
         }
         if let Some(root) = root {
             walk(&source, &root);
-            crate::flow::decode(&root, &source, &mut diagnostics);
+            crate::flow::decode(&root, &mut diagnostics);
         }
     }
 
@@ -143,9 +143,9 @@ proptest! {
         let mut text = String::new();
         document.write(0, &mut text);
         let source = Source::new("f", text.clone());
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = Diagnostics::default();
         let root = parse(&source, &mut diagnostics);
-        prop_assert_eq!(&diagnostics, &[], "{}", text);
+        prop_assert_eq!(&*diagnostics, &[], "{}", text);
         let theirs: serde_json::Value = serde_yaml::from_str(&text).unwrap();
         prop_assert_eq!(json(&root.unwrap()), theirs, "{}", text);
     }

@@ -3,15 +3,12 @@
 use insta::assert_snapshot;
 
 use super::{Kind, Node, parse};
-use crate::{
-    diagnostic::{Diagnostic, sort},
-    source::Source,
-};
+use crate::{diagnostic::Diagnostics, source::Source};
 
 /// The list of errors as somebody reads it, or the tree as JSON.
 fn check(text: &str) -> String {
     let source = Source::new("f", text.to_owned());
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let root = parse(&source, &mut diagnostics);
     if diagnostics.is_empty() {
         return json(&root.unwrap()).to_string();
@@ -19,10 +16,9 @@ fn check(text: &str) -> String {
     render(&source, diagnostics)
 }
 
-pub(crate) fn render(source: &Source, mut diagnostics: Vec<Diagnostic>) -> String {
-    sort(&mut diagnostics);
+pub(crate) fn render(source: &Source, diagnostics: Diagnostics) -> String {
     let mut lines = Vec::new();
-    for diagnostic in diagnostics {
+    for diagnostic in diagnostics.finish(source) {
         lines.push(diagnostic.to_line(source));
         for label in &diagnostic.secondary {
             let at = source.position(label.span.start);
@@ -460,7 +456,7 @@ fn scalars_have_the_types_of_the_core_schema() {
 fn numbers_that_no_value_holds_are_refused() {
     let error = |text: &str| {
         let source = Source::new("f", text.to_owned());
-        let root = parse(&source, &mut Vec::new()).unwrap();
+        let root = parse(&source, &mut Diagnostics::default()).unwrap();
         render(&source, root.value(&flowrun_card::Type::ANY).unwrap_err())
     };
     assert_snapshot!(error("[18446744073709551616, -9223372036854775809, .inf, -.INF, .NaN, 1e999, 0xfffffffffffffffff]"), @r#"
@@ -486,7 +482,7 @@ fn text_slots_keep_the_source() {
     use flowrun_card::{Type, TypeKind};
     let value = |text: &str, ty: Type| {
         let source = Source::new("f", text.to_owned());
-        let root = parse(&source, &mut Vec::new()).unwrap();
+        let root = parse(&source, &mut Diagnostics::default()).unwrap();
         root.value(&ty).unwrap().to_string()
     };
     let texts = || Type::list(Type::string());
@@ -524,9 +520,9 @@ fn spans(text: &str) -> String {
         }
     }
     let source = Source::new("f", text.to_owned());
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let root = parse(&source, &mut diagnostics).unwrap();
-    assert_eq!(diagnostics, []);
+    assert_eq!(*diagnostics, []);
     let mut lines = Vec::new();
     walk(&source, &root, &mut lines);
     lines.join("\n")

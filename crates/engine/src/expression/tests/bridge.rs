@@ -72,7 +72,7 @@ fn literal_or(name: &str) -> String {
 /// What both make of an expression; `None` where one of them refuses it. For the crate, functions
 /// have a colon for the dot.
 fn both(for_us: &str, for_them: &str) -> Option<(String, String)> {
-    let parsed = parse_bare(for_us, &spans(for_us), &mut Vec::new())?;
+    let parsed = parse_bare(for_us, &spans(for_us), &mut Diagnostics::default())?;
     let template = Template::compile(&format!("{{{{{for_them}}}}}")).ok()?;
     match template.elements.as_slice() {
         [TemplateElement::Expression(one)] => Some((ours(&parsed.root), theirs(one))),

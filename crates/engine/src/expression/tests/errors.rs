@@ -586,7 +586,7 @@ fn spans_point_through_escapes() {
         source_len,
     };
     let spans = SpanMap::new(SourceId(0), vec![piece(0, 1, 1, 2), piece(1, 10, 3, 10)]);
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let parsed = parse_scalar("\t{{ nope }}", &spans, &mut diagnostics).unwrap();
     check(&parsed, &TestScope, registry(), None, &mut diagnostics);
     insta::assert_snapshot!(render(&diagnostics[0], &source), @r#"

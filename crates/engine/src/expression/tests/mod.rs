@@ -15,7 +15,7 @@ use flowrun_card::{
 
 use super::*;
 use crate::{
-    diagnostic::{Code, Diagnostic},
+    diagnostic::{Code, Diagnostic, Diagnostics},
     source::{Source, SpanMap},
     suggest,
 };
@@ -353,23 +353,26 @@ fn spans(text: &str) -> SpanMap {
     SpanMap::exact(Span::new(SourceId(0), 0, end))
 }
 
-type Parser = fn(&str, &SpanMap, &mut Vec<Diagnostic>) -> Option<Parsed>;
+type Parser = fn(&str, &SpanMap, &mut Diagnostics) -> Option<Parsed>;
 
 /// Everything from text to value; `Err` with the diagnostics as lines.
 fn run(parser: Parser, text: &str) -> Result<(Type, Result<Value, EvaluationError>), String> {
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let checked = parser(text, &spans(text), &mut diagnostics)
         .and_then(|parsed| check(&parsed, &TestScope, registry(), None, &mut diagnostics));
     match checked {
         Some(checked) => {
-            assert_eq!(diagnostics, [], "{text}");
+            assert_eq!(*diagnostics, [], "{text}");
             Ok((checked.ty, evaluate(&checked.compiled, &TestBindings)))
         }
         None => {
             assert!(!diagnostics.is_empty(), "{text}");
-            crate::diagnostic::sort(&mut diagnostics);
             let source = Source::new("f", text.to_owned());
-            Err(diagnostics.iter().map(|one| render(one, &source)).collect())
+            Err(diagnostics
+                .finish(&source)
+                .iter()
+                .map(|one| render(one, &source))
+                .collect())
         }
     }
 }

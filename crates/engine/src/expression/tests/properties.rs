@@ -113,13 +113,13 @@ fn everything(text: &str) {
         if let Err(lines) = run(parser, text) {
             assert!(!lines.is_empty());
         }
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = Diagnostics::default();
         if let Some(parsed) = parser(text, &spans(text), &mut diagnostics) {
             for reference in parsed.references() {
                 assert!(text.get(reference.span.range()).is_some(), "{text}");
             }
         }
-        for diagnostic in &diagnostics {
+        for diagnostic in diagnostics.iter() {
             assert!(
                 text.get(diagnostic.primary.span.range()).is_some(),
                 "{text}: {diagnostic:?}"

@@ -4,7 +4,7 @@ use super::*;
 
 #[track_caller]
 fn check_references(text: &str, expect: &[(&str, Option<&str>, bool, &str)]) {
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let parsed = parse_scalar(text, &spans(text), &mut diagnostics).unwrap();
     let found: Vec<_> = parsed
         .references()

@@ -473,7 +473,7 @@ impl Bindings for One {
 
 #[track_caller]
 fn with_item(text: &str, item: Value, expect: &str) {
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let parsed = parse_scalar(text, &spans(text), &mut diagnostics).unwrap();
     let checked = check(&parsed, &TestScope, registry(), None, &mut diagnostics).unwrap();
     let found = match evaluate(&checked.compiled, &One(item)) {
@@ -518,7 +518,7 @@ fn a_text_is_bounded() {
 #[test]
 fn the_element_of_a_place_is_it() {
     let text = "text.upper it";
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = Diagnostics::default();
     let parsed = parse_bare(text, &spans(text), &mut diagnostics).unwrap();
     let element = Type::string();
     let checked = check(

@@ -50,13 +50,7 @@ cards:
         f:7:24: error[wrong-type]: expected a boolean, found a string
           help: write `true`
         ");
-    assert_snapshot!(call("list.filter", "[1]"), @"
-        f:6:11: error[missing-input]: `list.filter` needs `list`
-          help: add `list:` — The list.
-        f:6:11: error[missing-input]: `list.filter` needs `where`
-          help: add `where:` — Whether the item `it` stays.
-        f:7:11: error[wrong-type]: expected a map of inputs, found a list
-        ");
+    assert_snapshot!(call("list.filter", "[1]"), @"f:7:11: error[wrong-type]: expected a map of inputs, found a list");
 }
 
 #[test]

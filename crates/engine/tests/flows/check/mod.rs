@@ -77,7 +77,7 @@ outputs: { a: "{{ cards.q }}" }
 }
 
 #[test]
-fn six_hundred_errors_are_all_told() {
+fn a_flood_of_errors_ends() {
     let mut flow = "flow: f\ncards:\n".to_owned();
     let mut expected = Vec::new();
     for number in 0..600 {
@@ -87,5 +87,24 @@ fn six_hundred_errors_are_all_told() {
             "f:{line}:{column}: error[unknown-card]: there is no card `test.nothing`\n  help: `flowrun cards` lists all cards"
         ));
     }
+    expected.truncate(500);
+    expected.push(
+        "f:603:1: error[too-many-errors]: there are more than 500 errors\n  help: repair these first"
+            .to_owned(),
+    );
     assert_eq!(check(&flow), expected.join("\n"));
+}
+
+/// The distance of two names takes as long as their lengths multiplied.
+#[test]
+fn long_names_cost_no_suggestion() {
+    let name = |end: char| format!("{}{end}", "x".repeat(200_000));
+    let flow = format!(
+        "flow: f\nconnections: {{ ? {}\n : demo-reports }}\ncards: {{ one: {{ card: test.list, connection: {} }} }}\n",
+        name('a'),
+        name('b')
+    );
+    let said = check(&flow);
+    assert_eq!(said.matches("error[").count(), 2);
+    assert!(!said.contains("did you mean"));
 }
