@@ -10,7 +10,7 @@ use flowrun_card::{
 use super::{
     Argument, PlannedAction, PlannedCard, PlannedLoop, Slot,
     build::Planner,
-    draft::{ActionDraft, CardDraft, Draft},
+    draft::{ActionDraft, CardDraft, Draft, connection_kind},
     scope::Place,
     slots::{Checker, Filled, Owner, type_of},
 };
@@ -46,7 +46,7 @@ impl Planner<'_> {
                 connection,
             } => self
                 .checker
-                .action(id, name, with.as_ref(), connection.as_ref()),
+                .action(id, name, with.as_ref(), connection.as_deref()),
             ActionDraft::Group { outputs } => self.group(id, outputs.as_deref()),
             ActionDraft::Broken => None,
         };
@@ -233,6 +233,7 @@ impl Checker<'_> {
                 if let Some(connection) = connection {
                     self.takes_no_connection(name, connection.span());
                 }
+                self.refuse_retry(id, name);
                 self.function(id, name, function, with)
             }
             Some(_) => None,
@@ -247,11 +248,31 @@ impl Checker<'_> {
                     .help(near.unwrap_or_else(|| "`flowrun cards` lists all cards".to_owned())),
                 );
                 // Mistakes in what it reads are mistakes all the same.
+                let place = Place::Action(id);
                 if let Some(with) = with {
-                    self.slot(with, &Type::ANY, Place::Action(id), Owner::default());
+                    self.slot(with, &Type::ANY, place, Owner::default());
+                }
+                if let Some(connection) = connection {
+                    let ty = super::scope::connection(None);
+                    self.slot(connection, &ty, place, Owner::default());
                 }
                 None
             }
+        }
+    }
+
+    fn refuse_retry(&mut self, id: CardId, name: &Named) {
+        let retry = self
+            .known
+            .layout
+            .card(id)
+            .and_then(|placed| placed.card.retry.as_ref());
+        if let Some(retry) = retry {
+            let message = format!("`{}` is a function, and is not tried again", name.value);
+            self.report(
+                Diagnostic::error(Code::MISPLACED_MODIFIER, retry.span, message)
+                    .help("remove `retry:`: a function that failed fails again on the same input"),
+            );
         }
     }
 
@@ -285,18 +306,7 @@ impl Checker<'_> {
                     Owner::default(),
                 )),
                 None => {
-                    let own = self.known.layout.card(id).is_some_and(|placed| {
-                        matches!(
-                            placed.card.action,
-                            crate::flow::Action::Card {
-                                connection: Some(_),
-                                ..
-                            }
-                        )
-                    });
-                    if own {
-                        self.takes_no_connection(name, draft.span());
-                    }
+                    self.takes_no_connection(name, draft.span());
                     None
                 }
             },
@@ -581,16 +591,5 @@ impl Checker<'_> {
             return None;
         }
         Some((Argument::Expression(checked.compiled), checked.ty))
-    }
-}
-
-/// The kind of connection that an input has somewhere; `None` where it has none.
-fn connection_kind(ty: &Type) -> Option<Option<&str>> {
-    match &ty.kind {
-        TypeKind::Connection { kind } => Some(kind.as_deref()),
-        TypeKind::Object { fields, .. } => {
-            fields.values().find_map(|field| connection_kind(&field.ty))
-        }
-        _ => None,
     }
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics, Severity},
     engine::CheckOptions,
+    expression::has_mustache,
     flow::{self, Action, ConnectionSource, Flow, Named},
     machine::{self, BodyId, CardId, Leaf, Loop, Program},
     source::Source,
@@ -54,7 +55,6 @@ pub(crate) fn build(
 }
 
 /// Plans a flow, card by card in the order in which they wait for each other.
-#[derive(Debug)]
 pub(super) struct Planner<'a> {
     pub(super) checker: Checker<'a>,
     drafts: Vec<Option<CardDraft<'a>>>,
@@ -78,12 +78,24 @@ fn plan(
         diagnostics,
     );
     let edges = edges(&layout, &drafts, diagnostics);
+    let nicknames = flow
+        .connections
+        .iter()
+        .filter_map(|declared| match &declared.source {
+            ConnectionSource::Nickname(nickname) => Some((
+                Arc::clone(&nickname.value),
+                Arc::clone(&declared.alias.value),
+            )),
+            _ => None,
+        })
+        .collect();
     let (planned_connections, connection_table) = connections(flow, store, options, diagnostics);
     let count = layout.cards.len();
     let bodies = layout.bodies.len();
     let mut planner = Planner {
         checker: Checker {
             registry,
+            store,
             known: Known {
                 layout,
                 inputs: flow
@@ -91,16 +103,13 @@ fn plan(
                     .iter()
                     .zip(0..)
                     .map(|(input, index)| {
-                        let ty = if input.required || input.default.is_some() {
-                            input.ty.clone()
-                        } else {
-                            input.ty.clone().nullable()
-                        };
-                        (Arc::clone(&input.name.value), (index, ty))
+                        let known = (index, input.ty.clone());
+                        (Arc::clone(&input.name.value), known)
                     })
                     .collect(),
                 vars: Table::new(),
                 connections: connection_table,
+                nicknames,
                 types: vec![Type::ANY; count],
                 items: vec![Type::ANY; count],
                 skippable: vec![false; count],
@@ -113,6 +122,14 @@ fn plan(
         cards: std::iter::repeat_with(|| None).take(count).collect(),
         bodies: std::iter::repeat_with(|| None).take(bodies).collect(),
     };
+    if let Some(default) = &flow.defaults.connection
+        && !has_mustache(&default.value.text)
+    {
+        // It may be that no card uses it.
+        planner
+            .checker
+            .alias(&default.value.text, default.span, None);
+    }
     let inputs = planner.inputs(flow);
     let vars = planner.vars(flow);
     let outputs = outputs_of(&flow.outputs, &mut planner.checker.diagnostics);

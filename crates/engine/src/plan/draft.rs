@@ -1,7 +1,9 @@
 //! The texts of a flow, parsed but not yet resolved: what edges are made of and types are checked
 //! against.
 
-use flowrun_card::{Entry, ParameterKind, Registry, Span};
+use std::rc::Rc;
+
+use flowrun_card::{Entry, ParameterKind, Registry, Span, Type, TypeKind};
 
 use super::layout::Layout;
 use crate::{
@@ -135,7 +137,7 @@ pub(super) enum ActionDraft<'a> {
         name: &'a Named,
         /// None where `with` is left out.
         with: Option<Draft<'a>>,
-        connection: Option<Draft<'a>>,
+        connection: Option<Rc<Draft<'a>>>,
     },
     Group {
         outputs: Option<Vec<(&'a Named, Draft<'a>)>>,
@@ -146,7 +148,7 @@ pub(super) enum ActionDraft<'a> {
 impl<'a> CardDraft<'a> {
     pub(super) fn of(
         card: &'a Card,
-        default_connection: Option<&'a Spanned<Scalar>>,
+        default_connection: Option<&Rc<Draft<'a>>>,
         registry: &Registry,
         diagnostics: &mut Diagnostics,
     ) -> Self {
@@ -166,14 +168,18 @@ impl<'a> CardDraft<'a> {
                 connection,
             } => {
                 let entry = registry.get(&name.value);
-                let takes_connection = matches!(entry, Some(Entry::Card { .. }));
+                let takes_connection = matches!(entry, Some(Entry::Card { types, .. })
+                    if connection_kind(&types.input).is_some());
                 ActionDraft::Card {
                     name,
                     with: with.as_ref().map(|with| with_of(with, entry, diagnostics)),
-                    connection: connection
-                        .as_ref()
-                        .or_else(|| default_connection.filter(|_| takes_connection))
-                        .map(|scalar| Draft::scalar(&scalar.value, scalar.span, diagnostics)),
+                    connection: match connection {
+                        Some(own) => {
+                            let draft = Draft::scalar(&own.value, own.span, diagnostics);
+                            Some(Rc::new(draft))
+                        }
+                        None => default_connection.filter(|_| takes_connection).cloned(),
+                    },
                 }
             }
             Action::Group(group) => ActionDraft::Group {
@@ -197,7 +203,7 @@ impl<'a> CardDraft<'a> {
         let (with, connection) = match &self.action {
             ActionDraft::Card {
                 with, connection, ..
-            } => (with.as_ref(), connection.as_ref()),
+            } => (with.as_ref(), connection.as_deref()),
             ActionDraft::Group { .. } | ActionDraft::Broken => (None, None),
         };
         [
@@ -259,9 +265,29 @@ pub(super) fn drafts<'a>(
     registry: &Registry,
     diagnostics: &mut Diagnostics,
 ) -> Vec<CardDraft<'a>> {
+    let default_connection = default_connection
+        .map(|scalar| Rc::new(Draft::scalar(&scalar.value, scalar.span, diagnostics)));
     layout
         .cards
         .iter()
-        .map(|placed| CardDraft::of(placed.card, default_connection, registry, diagnostics))
+        .map(|placed| {
+            CardDraft::of(
+                placed.card,
+                default_connection.as_ref(),
+                registry,
+                diagnostics,
+            )
+        })
         .collect()
+}
+
+/// The kind of connection that an input has somewhere; `None` where it has none.
+pub(super) fn connection_kind(ty: &Type) -> Option<Option<&str>> {
+    match &ty.kind {
+        TypeKind::Connection { kind } => Some(kind.as_deref()),
+        TypeKind::Object { fields, .. } => {
+            fields.values().find_map(|field| connection_kind(&field.ty))
+        }
+        _ => None,
+    }
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     diagnostic::{Code, Diagnostic, Diagnostics},
     expression::Reference,
+    flow::Named,
     machine::{BodyId, CardId},
     suggest,
 };
@@ -49,14 +50,8 @@ pub(super) fn edges(
             let name = &after.card;
             match layout.find(placed.body, &name.value) {
                 Some(before) => found.add(card, before, !after.or_skipped),
-                None => diagnostics.push(
-                    Diagnostic::error(
-                        Code::UNKNOWN_NAME,
-                        name.span,
-                        format!("there is no card `{}` here", name.value),
-                    )
-                    .maybe_help(suggest::among(&name.value, layout.visible(placed.body))),
-                ),
+                None if diagnostics.is_full() => {}
+                None => diagnostics.push(no_such_card(layout, placed.body, name)),
             }
         }
     }
@@ -67,6 +62,39 @@ pub(super) fn edges(
         }
     }
     found.edges
+}
+
+/// What to say of an `after` that names no card that its own card sees.
+fn no_such_card(layout: &Layout<'_>, body: BodyId, name: &Named) -> Diagnostic {
+    let id = &name.value;
+    let hidden = layout.anywhere(id);
+    match hidden.and_then(|placed| Some((placed, layout.owner(placed.body)?))) {
+        Some((placed, owner)) => {
+            let owner = &owner.card.id.value;
+            Diagnostic::error(
+                Code::OUT_OF_REACH,
+                name.span,
+                format!("the card `{id}` cannot be seen from here: it stands inside `{owner}`"),
+            )
+            .also(
+                placed.card.id.span,
+                format!("`{id}` stands inside `{owner}`"),
+            )
+            .help(format!(
+                "wait for `{owner}`, which is over when its cards are"
+            ))
+        }
+        None => {
+            Diagnostic::error(
+                Code::UNKNOWN_NAME,
+                name.span,
+                format!("there is no card `{id}` here"),
+            )
+            .help(suggest::among(id, layout.visible(body)).unwrap_or_else(|| {
+                "name a card that stands beside this one or around it".to_owned()
+            }))
+        }
+    }
 }
 
 struct Found<'l, 'a> {

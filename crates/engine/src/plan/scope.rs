@@ -37,6 +37,8 @@ pub(super) struct Known<'a> {
     pub(super) inputs: Table,
     pub(super) vars: Table,
     pub(super) connections: Table,
+    /// The alias that each nickname of the flow stands behind.
+    pub(super) nicknames: HashMap<Arc<str>, Arc<str>>,
     /// What each card gives, by its number; anything until it is checked.
     pub(super) types: Vec<Type>,
     /// What each loop walks, by the number of its card.
@@ -161,7 +163,15 @@ impl At<'_> {
             .known
             .loops(self.place)
             .map(|(_, name)| name.unwrap_or("item"));
-        let near = suggest::among(name, ROOTS.into_iter().chain(loops));
+        let boolean = match name {
+            "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "True" | "TRUE" => Some("true"),
+            "no" | "No" | "NO" | "off" | "Off" | "OFF" | "False" | "FALSE" => Some("false"),
+            _ => None,
+        };
+        let near = match boolean {
+            Some(boolean) => Some(format!("write `{boolean}`")),
+            None => suggest::among(name, ROOTS.into_iter().chain(loops)),
+        };
         // A name without its root is the likelier slip.
         let within = [
             ("inputs", known.inputs.contains_key(name)),
@@ -221,7 +231,10 @@ impl At<'_> {
                     )),
                 }
             }
-            None => unknown("card", name, near),
+            None => {
+                let visible: Vec<&str> = layout.visible(body).take(LISTED + 1).collect();
+                unknown("card", name, near.or_else(|| listed(&visible)))
+            }
         }
     }
 }
@@ -286,7 +299,8 @@ impl Scope for At<'_> {
                 let mut names: Vec<&str> = table.keys().map(|name| &**name).collect();
                 names.sort_unstable();
                 let near = suggest::among(name, names.iter().copied());
-                unknown(what, name, near.or_else(|| listed(&names)))
+                let help = near.or_else(|| listed(&names));
+                unknown(what, name, help.or_else(|| declare(what, name, &names)))
             }
         };
         match namespace {
@@ -333,14 +347,28 @@ impl Scope for At<'_> {
     }
 }
 
+/// More names than these are no help.
+const LISTED: usize = 8;
+
 /// The names that there are, where they are few.
 fn listed(names: &[&str]) -> Option<String> {
-    let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match list.len() {
-        0 => None,
-        1..=8 => Some(format!("it has {}", list.join(", "))),
-        _ => None,
+    if names.is_empty() || names.len() > LISTED {
+        return None;
     }
+    let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    Some(format!("it has {}", list.join(", ")))
+}
+
+/// How to declare a name where there are none of its kind.
+fn declare(what: &str, name: &str, names: &[&str]) -> Option<String> {
+    let written = match what {
+        "input" => format!("inputs: {{ {name}: {{ type: string }} }}"),
+        "var" => format!("vars: {{ {name}: VALUE }}"),
+        _ => format!("connections: {{ {name}: NICKNAME }}"),
+    };
+    names
+        .is_empty()
+        .then(|| format!("declare it: `{written}` at the top of the flow"))
 }
 
 fn refused(code: Code, message: String, help: Option<String>) -> Root {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flowrun_card::{Field, Object, Registry, Span, Type, TypeKind, Value};
+use flowrun_card::{Connections, Field, Object, Registry, Span, Type, TypeKind, Value};
 use indexmap::IndexMap;
 
 use super::{
@@ -19,9 +19,10 @@ use crate::{
 };
 
 /// Checks the texts of a flow against what is known of it.
-#[derive(Debug)]
 pub(super) struct Checker<'a> {
     pub(super) registry: &'a Registry,
+    /// The connections that there are; only their names and kinds are asked for.
+    pub(super) store: &'a dyn Connections,
     pub(super) known: Known<'a>,
     pub(super) diagnostics: Diagnostics,
     /// The kind that cards need of each alias, where one does.
@@ -161,7 +162,7 @@ impl Checker<'_> {
     }
 
     /// A connection by its alias.
-    fn alias(&mut self, alias: &str, span: Span, kind: Option<&str>) -> Option<Filled> {
+    pub(super) fn alias(&mut self, alias: &str, span: Span, kind: Option<&str>) -> Option<Filled> {
         let Some((index, ty)) = self.known.connections.get(alias).cloned() else {
             let mut aliases: Vec<&str> = self
                 .known
@@ -170,9 +171,19 @@ impl Checker<'_> {
                 .map(|alias| &**alias)
                 .collect();
             aliases.sort_unstable();
-            let help = suggest::among(alias, aliases).unwrap_or_else(|| {
-                format!("declare it: `connections: {{ {alias}: NICKNAME }}` at the top of the flow")
-            });
+            let help = if let Some(own) = self.known.nicknames.get(alias) {
+                format!("`{alias}` is the nickname behind the alias `{own}`: write `{own}`")
+            } else if self.store.info(alias).is_some() {
+                format!(
+                    "give the nickname an alias: `connections: {{ ALIAS: {alias} }}` at the top of the flow, and write `ALIAS` here"
+                )
+            } else {
+                suggest::among(alias, aliases).unwrap_or_else(|| {
+                    format!(
+                        "declare it: `connections: {{ {alias}: NICKNAME }}` at the top of the flow"
+                    )
+                })
+            };
             self.report(
                 Diagnostic::error(
                     Code::UNKNOWN_CONNECTION,

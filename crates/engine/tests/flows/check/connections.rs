@@ -143,7 +143,10 @@ defaults: { connection: shef }
 cards:
   two: { card: text.upper, with: { text: a } }
 "#),
-        @"ok"
+        @"
+    f:3:25: error[unknown-connection]: the flow has no connection `shef`
+      help: did you mean `shelf`?
+    "
     );
 }
 

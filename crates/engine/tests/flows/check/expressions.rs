@@ -163,8 +163,9 @@ cards:
           help: name one of them: `inputs.NAME`
         ");
     assert_snapshot!(card("after: [on, { card: nothing, or_skipped: true }]"), @"
-        f:5:13: error[unknown-name]: there is no card `on` here
-          help: did you mean `one`?
-        f:5:25: error[unknown-name]: there is no card `nothing` here
-        ");
+    f:5:13: error[unknown-name]: there is no card `on` here
+      help: did you mean `one`?
+    f:5:25: error[unknown-name]: there is no card `nothing` here
+      help: name a card that stands beside this one or around it
+    ");
 }

@@ -52,12 +52,13 @@ cards:
 #[test]
 fn an_unknown_card_hides_no_mistakes_in_what_it_reads() {
     assert_snapshot!(with("test.unknown", r#"{ text: "{{ inputs.txt }} {{ cards.two }}" }"#), @"
-        f:6:30: error[unknown-name]: the flow has no input `txt`
-          help: did you mean `text`?
-        f:6:46: error[unknown-name]: there is no card `two` here
-        f:7:11: error[unknown-card]: there is no card `test.unknown`
-          help: `flowrun cards` lists all cards
-        ");
+    f:6:30: error[unknown-name]: the flow has no input `txt`
+      help: did you mean `text`?
+    f:6:46: error[unknown-name]: there is no card `two` here
+      help: it has `one`
+    f:7:11: error[unknown-card]: there is no card `test.unknown`
+      help: `flowrun cards` lists all cards
+    ");
 }
 
 #[test]

@@ -47,32 +47,35 @@ cards:
 outputs: { a: "{{ cards.q }}" }
 "#),
         @"
-        f:2:23: error[connection-not-found]: there is no connection `nowhere`
-          help: `flowrun connections list` lists those that there are
-        f:3:23: error[unknown-name]: the flow has no input `x`
-        f:5:14: error[unknown-card]: there is no card `test.nothing`
-          help: `flowrun cards` lists all cards
-        f:6:3: error[cycle]: these cards wait for each other: `y` → `x` → `y`
-          7:3: part of the cycle
-          help: a card waits for every card that it reads and that its `after` names
-        f:7:14: error[missing-input]: `text.upper` needs `text`
-          help: add `text:` — The text.
-        f:7:34: error[unknown-input]: `text.upper` has no input `txt`
-          help: did you mean `text`?
-        f:9:16: error[unknown-name]: the flow has no var `b`
-          help: it has `a`
-        f:10:20: error[unknown-name]: the flow has no var `c`
-          help: it has `a`
-        f:11:17: error[unknown-name]: the flow has no var `d`
-          help: it has `a`
-        f:13:19: error[missing-input]: `test.typed` needs `text`
-          help: add `text:` — A text.
-        f:13:46: error[wrong-type]: expected an integer, found a string
-        f:14:29: error[unknown-name]: there is no card `out` here
-        f:15:5: error[unknown-key]: a card has no key `colour`
-          help: its keys are `card`, `with`, `connection`, `cards`, `outputs`, `when`, `for_each`, `as`, `where`, `max_parallel`, `tolerate`, `retry`, `timeout`, `after`
-        f:16:25: error[unknown-name]: there is no card `q` here
-        "
+    f:2:23: error[connection-not-found]: there is no connection `nowhere`
+      help: `flowrun connections list` lists those that there are
+    f:3:23: error[unknown-name]: the flow has no input `x`
+      help: declare it: `inputs: { x: { type: string } }` at the top of the flow
+    f:5:14: error[unknown-card]: there is no card `test.nothing`
+      help: `flowrun cards` lists all cards
+    f:6:3: error[cycle]: these cards wait for each other: `y` → `x` → `y`
+      7:3: part of the cycle
+      help: a card waits for every card that it reads and that its `after` names
+    f:7:14: error[missing-input]: `text.upper` needs `text`
+      help: add `text:` — The text.
+    f:7:34: error[unknown-input]: `text.upper` has no input `txt`
+      help: did you mean `text`?
+    f:9:16: error[unknown-name]: the flow has no var `b`
+      help: it has `a`
+    f:10:20: error[unknown-name]: the flow has no var `c`
+      help: it has `a`
+    f:11:17: error[unknown-name]: the flow has no var `d`
+      help: it has `a`
+    f:13:19: error[missing-input]: `test.typed` needs `text`
+      help: add `text:` — A text.
+    f:13:46: error[wrong-type]: expected an integer, found a string
+    f:14:29: error[unknown-name]: there is no card `out` here
+      help: it has `in`, `z`, `y`, `x`, `w`
+    f:15:5: error[unknown-key]: a card has no key `colour`
+      help: its keys are `card`, `with`, `connection`, `cards`, `outputs`, `when`, `for_each`, `as`, `where`, `max_parallel`, `tolerate`, `retry`, `timeout`, `after`
+    f:16:25: error[unknown-name]: there is no card `q` here
+      help: it has `z`, `y`, `x`, `w`
+    "
     );
 }
 

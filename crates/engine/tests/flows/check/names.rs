@@ -267,16 +267,18 @@ cards:
 outputs: { x: "{{ cards.in }}", y: "{{ cards.a.in }}", z: "{{ cards.a.on }}" }
 "#),
         @"
-        f:6:50: error[out-of-reach]: the card `in` cannot be seen from here: it stands inside `a`
-          5:7: `in` stands inside `a`
-          help: give what you need to the `outputs:` of `a`, and read it from `cards.a`
-        f:7:53: error[unknown-name]: there is no card `in` here
-        f:8:25: error[out-of-reach]: the card `in` cannot be seen from here: it stands inside `a`
-          5:7: `in` stands inside `a`
-          help: give what you need to the `outputs:` of `a`, and read it from `cards.a`
-        f:8:71: error[unknown-field]: `cards.a` has no field `on`
-          help: did you mean `in`?
-        "
+    f:6:50: error[out-of-reach]: the card `in` cannot be seen from here: it stands inside `a`
+      5:7: `in` stands inside `a`
+      help: give what you need to the `outputs:` of `a`, and read it from `cards.a`
+    f:7:53: error[out-of-reach]: the card `in` cannot be seen from here: it stands inside `a`
+      5:7: `in` stands inside `a`
+      help: wait for `a`, which is over when its cards are
+    f:8:25: error[out-of-reach]: the card `in` cannot be seen from here: it stands inside `a`
+      5:7: `in` stands inside `a`
+      help: give what you need to the `outputs:` of `a`, and read it from `cards.a`
+    f:8:71: error[unknown-field]: `cards.a` has no field `on`
+      help: did you mean `in`?
+    "
     );
     assert_snapshot!(
         check(r#"flow: f
@@ -323,18 +325,19 @@ fn roots_at_their_places() {
           help: an expression starts with `inputs`, `vars`, `cards`, `connections`, `run`, or the item of a loop; text stands in quotes
         ");
     assert_snapshot!(with("test.typed", r#"{ text: "{{ inputs.txt }} {{ vars.a }} {{ cards.on }} {{ connections.shef }} {{ run.started }} {{ run.x }}" }"#), @"
-        f:6:30: error[unknown-name]: the flow has no input `txt`
-          help: did you mean `text`?
-        f:6:45: error[unknown-name]: the flow has no var `a`
-        f:6:59: error[unknown-name]: there is no card `on` here
-          help: did you mean `one`?
-        f:6:80: error[unknown-name]: the flow has no connection `shef`
-          help: did you mean `shelf`?
-        f:6:95: error[unknown-name]: `run` has no `started`
-          help: did you mean `started_at`?
-        f:6:113: error[unknown-name]: `run` has no `x`
-          help: it has `id`, `flow` and `started_at`
-        ");
+    f:6:30: error[unknown-name]: the flow has no input `txt`
+      help: did you mean `text`?
+    f:6:45: error[unknown-name]: the flow has no var `a`
+      help: declare it: `vars: { a: VALUE }` at the top of the flow
+    f:6:59: error[unknown-name]: there is no card `on` here
+      help: did you mean `one`?
+    f:6:80: error[unknown-name]: the flow has no connection `shef`
+      help: did you mean `shelf`?
+    f:6:95: error[unknown-name]: `run` has no `started`
+      help: did you mean `started_at`?
+    f:6:113: error[unknown-name]: `run` has no `x`
+      help: it has `id`, `flow` and `started_at`
+    ");
     assert_snapshot!(
         check(r#"flow: f
 inputs:
