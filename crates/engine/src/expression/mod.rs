@@ -57,6 +57,7 @@ pub(crate) use self::{
     compiled::Compiled,
     evaluate::evaluate,
     lexer::has_mustache,
+    pattern::check_regex,
     scalar::{parse_bare, parse_scalar},
     scope::{
         Binding, Bindings, Bound, EvaluationError, Member, Namespace, Reference, Root, RunField,

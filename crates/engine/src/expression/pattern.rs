@@ -93,6 +93,11 @@ impl Pattern {
     }
 }
 
+/// Whether a text is a regular expression of a bounded size.
+pub(crate) fn check_regex(text: &Arc<str>) -> Result<(), String> {
+    Pattern::new(Syntax::Regex).check(text)
+}
+
 /// The last line of the crate's message, which says what is wrong; the lines before show where.
 fn reason(message: &str) -> String {
     let last = message.lines().last().unwrap_or(message).trim();

@@ -130,6 +130,9 @@ fn help(ty: &Type, shown: &str) -> String {
         TypeKind::Connection { .. } => {
             "a connection is never written into a text; give it to a card's `connection`".to_owned()
         }
+        TypeKind::List { ref items, .. } if !items.is_any() && has_text(items) => format!(
+            "write `{{{{ list.join {shown} ', ' }}}}` for its items, or `{{{{ json.stringify {shown} }}}}` for its JSON"
+        ),
         _ => format!("write `{{{{ json.stringify {shown} }}}}` for its JSON"),
     }
 }

@@ -92,6 +92,12 @@ impl Reader<'_> {
         let actions: Vec<(&Key, &Node)> =
             ACTIONS.iter().filter_map(|name| found.get(name)).collect();
         let (key, value) = match *actions.as_slice() {
+            [] if ["card", "cards"]
+                .into_iter()
+                .any(|key| Self::was_meant(found.0, &keys::CARD, key)) =>
+            {
+                return Action::Broken;
+            }
             [] => {
                 self.error_with_help(
                     Code::ONE_ACTION,
@@ -312,7 +318,7 @@ impl Reader<'_> {
                 _ => self.unknown_key(&keys::AFTER, key),
             }
         }
-        if !given {
+        if !given && !Self::was_meant(entries, &keys::AFTER, "card") {
             self.error_with_help(
                 Code::MISSING_KEY,
                 node.span,

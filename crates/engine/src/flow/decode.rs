@@ -74,7 +74,7 @@ impl Reader<'_> {
             }
         }
         let at_start = root.span.at_start();
-        if id.is_none() {
+        if id.is_none() && !Self::was_meant(entries, &keys::FLOW, "flow") {
             self.error_with_help(
                 Code::MISSING_KEY,
                 at_start,
@@ -83,6 +83,9 @@ impl Reader<'_> {
             );
         }
         if cards.is_none() {
+            if Self::was_meant(entries, &keys::FLOW, "cards") {
+                return None;
+            }
             self.error_with_help(
                 Code::MISSING_KEY,
                 at_start,

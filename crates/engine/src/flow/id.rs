@@ -61,7 +61,10 @@ pub(super) fn problem(id: &str, what: What) -> Option<Problem> {
     if what == What::Item && RESERVED.contains(&id) {
         return Some(Problem {
             message: format!("`{id}` is reserved: it means something else in expressions"),
-            help: (id == "item").then(|| "an item is called `item` without `as`".to_owned()),
+            help: Some(match id {
+                "item" => "an item is called `item` without `as`".to_owned(),
+                _ => "choose another name".to_owned(),
+            }),
         });
     }
     let reason = reason(id)?;

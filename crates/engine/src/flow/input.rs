@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     diagnostic::Code,
+    expression::check_regex,
     suggest,
     syntax::{Entry, Kind, Node},
 };
@@ -93,11 +94,9 @@ impl Reader<'_> {
                 "remove `required`, or the default",
             );
         }
-        if let Some(default) = options.default
-            && !default.has_expression()
-        {
-            self.default(default, &ty);
-        }
+        let fits = options
+            .default
+            .is_none_or(|default| default.has_expression() || self.default(default, &ty));
         let required = options
             .required
             .unwrap_or_else(|| options.default.is_none());
@@ -110,20 +109,21 @@ impl Reader<'_> {
             name,
             ty,
             required,
-            default: options.default.cloned(),
+            default: options.default.filter(|_| fits).cloned(),
             description: options.description,
         }
     }
 
-    fn default(&mut self, node: &Node, ty: &Type) {
+    /// Whether a default that is a literal fits.
+    fn default(&mut self, node: &Node, ty: &Type) -> bool {
         if node.is_null() && !ty.nullable {
             let diagnostic = self
                 .wrong_type(node, &ty.to_string())
                 .help("an input that may be left out says `required: false`, and has no default");
             self.errors.push(diagnostic);
-            return;
+            return false;
         }
-        self.fitting(node, ty);
+        self.fitting(node, ty).is_some()
     }
 
     /// Recursion ends at the depth that the parser allows.
@@ -166,6 +166,9 @@ impl Reader<'_> {
             }
         }
         let Some(ty) = options.ty else {
+            if Self::was_meant(entries, place, "type") {
+                return Some((options, Type::ANY));
+            }
             self.error_with_help(
                 Code::MISSING_KEY,
                 name,
@@ -323,10 +326,11 @@ impl Reader<'_> {
 
     fn refuse_empty(&mut self, empty: bool, given: &Options<'_>) {
         if empty && let Some((span, _)) = given.minimum {
-            self.error(
+            self.error_with_help(
                 Code::WRONG_VALUE,
                 span,
                 "`minimum` is larger than `maximum`",
+                "exchange the two",
             );
         }
     }
@@ -337,7 +341,8 @@ impl Reader<'_> {
             .unwrap_or_default();
         if items.is_empty() && matches!(node.kind, Kind::List(_)) {
             let message = "`enum` lists no value";
-            self.error(Code::WRONG_VALUE, node.span, message);
+            let help = "list the allowed values, or remove `enum`";
+            self.error_with_help(Code::WRONG_VALUE, node.span, message, help);
         }
         let mut options = Vec::with_capacity(items.len());
         for item in items {
@@ -350,14 +355,11 @@ impl Reader<'_> {
 
     fn pattern(&mut self, node: &Node) -> Option<String> {
         let pattern = self.text(node, "a regular expression")?.value;
-        match regex::Regex::new(&pattern) {
-            Ok(_) => Some(pattern.to_string()),
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default();
-                let reason = reason.trim_start_matches("error: ");
-                let message = format!("the pattern is no regular expression: {reason}");
-                self.error(Code::WRONG_VALUE, node.span, message);
+        match check_regex(&pattern) {
+            Ok(()) => Some(pattern.to_string()),
+            Err(message) => {
+                let help = "a backslash before a sign takes it as it is: `\\(`";
+                self.error_with_help(Code::WRONG_VALUE, node.span, message, help);
                 None
             }
         }

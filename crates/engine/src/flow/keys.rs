@@ -210,31 +210,50 @@ impl Place {
         diagnostic.help(self.advice(name))
     }
 
+    /// The key of this place that was most likely meant by one that does not stand here.
+    pub(super) fn meant(&self, name: &str) -> Option<&'static str> {
+        let synonym = self.synonyms.iter().find(|(theirs, _)| *theirs == name);
+        match synonym {
+            Some((_, ours)) => Some(*ours),
+            None => suggest::nearest(name, self.keys.iter().copied()),
+        }
+    }
+
     fn advice(&self, name: &str) -> String {
         if let Some((key, value)) = name.split_once(':')
             && self.keys.contains(&key)
         {
             return format!("write a space after the colon: `{key}: {value}`");
         }
-        let synonym = self.synonyms.iter().find(|(theirs, _)| *theirs == name);
-        match synonym {
-            Some((_, ours)) if self.later.contains(ours) => {
-                return format!("`{ours}` will do that, and is not supported yet");
+        match self.meant(name) {
+            Some(ours) if self.later.contains(&ours) => {
+                format!("`{ours}` will do that, and is not supported yet")
             }
-            Some((_, ours)) => return format!("did you mean `{ours}`?"),
-            None => {}
+            Some(ours) => format!("did you mean `{ours}`?"),
+            None => format!("its keys are {}", list(self.keys)),
         }
-        suggest::among(name, self.keys.iter().copied())
-            .unwrap_or_else(|| format!("its keys are {}", list(self.keys)))
     }
 }
 
 pub(super) fn not_supported(key: &Key) -> Diagnostic {
+    let instead = match &*key.name {
+        "secrets" => Some("keep credentials in a connection"),
+        "env" => Some("declare an input, and give it with `--input`"),
+        "triggers" => Some("start the flow with `flowrun run`, from a scheduler for instance"),
+        "deadline" => Some("give a `timeout` to cards and groups"),
+        "flow" => Some("copy its cards into a group: `cards:`"),
+        "switch" => Some("make each branch a card with a `when`"),
+        "repeat" => Some("`retry` tries a card again while it fails"),
+        "catch" => Some("in a loop, `tolerate` lets items fail"),
+        "set" => Some("declare each connection under an alias of its own"),
+        _ => None,
+    };
     Diagnostic::error(
         Code::NOT_SUPPORTED,
         key.span,
         format!("`{}` is not supported yet", key.name),
     )
+    .maybe_help(instead.map(str::to_owned))
 }
 
 /// Names in a sentence.

@@ -41,7 +41,7 @@ pub(crate) struct Input {
     pub(crate) ty: Type,
     /// `required:`, or whether there is no default.
     pub(crate) required: bool,
-    /// A literal, or an expression over `run`.
+    /// A literal that fits, or an expression over `run`.
     pub(crate) default: Option<Node>,
     pub(crate) description: Option<String>,
 }

@@ -51,6 +51,14 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a key that was refused was meant to be this one: it is then not missing too.
+    pub(super) fn was_meant(entries: &[Entry], place: &Place, key: &str) -> bool {
+        entries.iter().any(|entry| {
+            let name = &*entry.key.name;
+            !place.keys.contains(&name) && place.meant(name) == Some(key)
+        })
+    }
+
     pub(super) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
         match &node.kind {
             Kind::Map(entries) => Some(entries),
@@ -107,7 +115,8 @@ impl Reader<'_> {
         let text = self.text(node, what)?;
         if text.value.contains("{{") {
             let message = format!("expected {what}, and no expression");
-            self.error(Code::WRONG_VALUE, node.span, message);
+            let help = "it is fixed before the run: write it out";
+            self.error_with_help(Code::WRONG_VALUE, node.span, message, help);
             return None;
         }
         Some(text)
@@ -200,7 +209,8 @@ impl Reader<'_> {
             .and_then(NonZeroU32::new);
         if count.is_none() {
             let message = format!("{integer} is not between 1 and {maximum}");
-            self.error(Code::WRONG_VALUE, node.span, message);
+            let help = format!("write an integer from 1 to {maximum}");
+            self.error_with_help(Code::WRONG_VALUE, node.span, message, help);
         }
         count
     }

@@ -87,7 +87,8 @@ impl Reader<'_> {
         let timeout = self.duration(node)?;
         if timeout.is_zero() {
             let message = "a timeout is longer than zero";
-            self.error(Code::WRONG_VALUE, node.span, message);
+            let help = "remove it where there shall be none";
+            self.error_with_help(Code::WRONG_VALUE, node.span, message, help);
             return None;
         }
         Some(timeout)

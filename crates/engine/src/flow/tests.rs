@@ -282,13 +282,14 @@ fn ids_have_a_form() {
     f:2:31: error[invalid-id]: `X` is no id: it must start with a lower-case letter
       help: write `x`
     "#);
-    assert_snapshot!(card("a: { card: b, for_each: c, as: item }\nb: { card: b, for_each: c, as: it }\nc: { card: b, for_each: c, as: A }\n"), @r#"
+    assert_snapshot!(card("a: { card: b, for_each: c, as: item }\nb: { card: b, for_each: c, as: it }\nc: { card: b, for_each: c, as: A }\n"), @"
     f:3:34: error[invalid-id]: `item` is reserved: it means something else in expressions
       help: an item is called `item` without `as`
     f:4:34: error[invalid-id]: `it` is reserved: it means something else in expressions
+      help: choose another name
     f:5:34: error[invalid-id]: `A` is no id: it must start with a lower-case letter
       help: write `a`
-    "#);
+    ");
 }
 
 #[test]
@@ -313,12 +314,10 @@ fn unknown_keys_are_named() {
     f:8:5: error[unknown-key]: a card has no key `foo`
       help: its keys are `card`, `with`, `connection`, `cards`, `outputs`, `when`, `for_each`, `as`, `where`, `max_parallel`, `tolerate`, `retry`, `timeout`, `after`
     "#);
-    assert_snapshot!(card("a: { card:b }\n"), @r#"
-    f:3:3: error[one-action]: card `a` has no action
-      help: give it `card: NAME`, or `cards:` for a group
+    assert_snapshot!(card("a: { card:b }\n"), @"
     f:3:8: error[unknown-key]: a card has no key `card:b`
       help: write a space after the colon: `card: b`
-    "#);
+    ");
     assert_snapshot!(card("a: { card: b, retry: { attempt: 1, max: 2 }, after: { id: x } }\n"), @r#"
     f:3:26: error[unknown-key]: `retry` has no key `attempt`
       help: did you mean `attempts`?
@@ -341,27 +340,36 @@ fn unknown_keys_are_named() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    assert_snapshot!(check("flow: f\nsecrets: {}\nenv: []\ntriggers: {}\ndeadline: 1h\nfinally: {}\nconcurrency: 1\ncards: {}\n"), @r#"
+    assert_snapshot!(check("flow: f\nsecrets: {}\nenv: []\ntriggers: {}\ndeadline: 1h\nfinally: {}\nconcurrency: 1\ncards: {}\n"), @"
     f:2:1: error[not-supported]: `secrets` is not supported yet
+      help: keep credentials in a connection
     f:3:1: error[not-supported]: `env` is not supported yet
+      help: declare an input, and give it with `--input`
     f:4:1: error[not-supported]: `triggers` is not supported yet
+      help: start the flow with `flowrun run`, from a scheduler for instance
     f:5:1: error[not-supported]: `deadline` is not supported yet
+      help: give a `timeout` to cards and groups
     f:6:1: error[not-supported]: `finally` is not supported yet
     f:7:1: error[not-supported]: `concurrency` is not supported yet
-    "#);
-    assert_snapshot!(card("a: { flow: b.yaml }\nc: { switch: {} }\nd: { card: e, repeat: {}, catch: {} }\n"), @r#"
+    ");
+    assert_snapshot!(card("a: { flow: b.yaml }\nc: { switch: {} }\nd: { card: e, repeat: {}, catch: {} }\n"), @"
     f:3:8: error[not-supported]: `flow` is not supported yet
+      help: copy its cards into a group: `cards:`
     f:4:8: error[not-supported]: `switch` is not supported yet
+      help: make each branch a card with a `when`
     f:5:17: error[not-supported]: `repeat` is not supported yet
+      help: `retry` tries a card again while it fails
     f:5:29: error[not-supported]: `catch` is not supported yet
-    "#);
-    assert_snapshot!(check("flow: f\nlanguage: 2\nconnections: { a: { set: b } }\ninputs: { b: { type: secret } }\ncards: {}\n"), @r#"
+      help: in a loop, `tolerate` lets items fail
+    ");
+    assert_snapshot!(check("flow: f\nlanguage: 2\nconnections: { a: { set: b } }\ninputs: { b: { type: secret } }\ncards: {}\n"), @"
     f:2:11: error[not-supported]: version 2 of the language is not supported
       help: this build reads version 1
     f:3:21: error[not-supported]: `set` is not supported yet
+      help: declare each connection under an alias of its own
     f:4:22: error[not-supported]: inputs of type `secret` are not supported yet
       help: keep credentials in a connection
-    "#);
+    ");
     assert_snapshot!(check("flow: f\nlanguage: one\ncards: {}\n"), @r#"
     f:2:11: error[wrong-type]: expected a version of the language, found a string
       help: write `language: 1`
@@ -385,14 +393,15 @@ fn a_card_has_one_action() {
     f:6:3: error[one-action]: card `d` has no action
       help: give it `card: NAME`, or `cards:` for a group
     "#);
-    assert_snapshot!(card("a: s3.copy\nb:\nc: { card: }\nd: { card: \"{{ x }}\" }\n"), @r#"
+    assert_snapshot!(card("a: s3.copy\nb:\nc: { card: }\nd: { card: \"{{ x }}\" }\n"), @"
     f:3:6: error[wrong-type]: expected a card, found a string
       help: write `a: { card: NAME }`
     f:4:4: error[wrong-type]: expected a card, found nothing
       help: write `b: { card: NAME }`
     f:5:12: error[wrong-type]: expected the name of a card, found nothing
     f:6:14: error[wrong-value]: expected the name of a card, and no expression
-    "#);
+      help: it is fixed before the run: write it out
+    ");
 }
 
 #[test]
@@ -455,14 +464,15 @@ fn wrong_types_say_what_was_expected() {
     f:7:15: error[wrong-type]: expected an integer, found a number
     f:8:10: error[wrong-type]: expected a map of outputs, found a string
     "#);
-    assert_snapshot!(check("flow: f\nconnections: { a: , b: [c], d: {}, e: '{{ x }}', f: { kind: [] } }\ncards: {}\n"), @r#"
+    assert_snapshot!(check("flow: f\nconnections: { a: , b: [c], d: {}, e: '{{ x }}', f: { kind: [] } }\ncards: {}\n"), @"
     f:2:17: error[wrong-type]: expected the nickname of a connection, found nothing
     f:2:24: error[wrong-type]: expected the nickname of a connection, found a list
     f:2:32: error[missing-key]: the connection has no kind
       help: write its nickname, or `{ kind: KIND }` where the caller supplies it
     f:2:39: error[wrong-value]: expected the nickname of a connection, and no expression
+      help: it is fixed before the run: write it out
     f:2:61: error[wrong-type]: expected a kind of connection, found a list
-    "#);
+    ");
     assert_snapshot!(card("a: { card: b, after: [{}, { card: x, or_skipped: yes }, { or_skipped: 'true' }] }\n"), @r#"
     f:3:25: error[missing-key]: an item of `after` names no card
       help: write `{ card: ID, or_skipped: true }`
@@ -491,17 +501,21 @@ fn wrong_types_say_what_was_expected() {
 
 #[test]
 fn literals_have_bounds() {
-    assert_snapshot!(check("flow: f\nmax_parallel: 0\ndefaults: { timeout: 0s }\ncards: {}\n"), @r#"
+    assert_snapshot!(check("flow: f\nmax_parallel: 0\ndefaults: { timeout: 0s }\ncards: {}\n"), @"
     f:2:15: error[wrong-value]: 0 is not between 1 and 1024
+      help: write an integer from 1 to 1024
     f:3:22: error[wrong-value]: a timeout is longer than zero
-    "#);
-    assert_snapshot!(card("a: { card: b, for_each: c, max_parallel: 1025, tolerate: 101%, timeout: 30, retry: { attempts: 101, delay: 5 minutes, backoff: linear, kinds: [timeouts, foo], max_delay: '{{ x }}' } }\n"), @r#"
+      help: remove it where there shall be none
+    ");
+    assert_snapshot!(card("a: { card: b, for_each: c, max_parallel: 1025, tolerate: 101%, timeout: 30, retry: { attempts: 101, delay: 5 minutes, backoff: linear, kinds: [timeouts, foo], max_delay: '{{ x }}' } }\n"), @"
     f:3:44: error[wrong-value]: 1025 is not between 1 and 1024
+      help: write an integer from 1 to 1024
     f:3:60: error[wrong-value]: `101%` does not say how many items may fail
       help: write a number, a percentage up to `100%`, or `all`
     f:3:75: error[wrong-value]: `30` is no duration
       help: say the unit, such as `30s`
     f:3:98: error[wrong-value]: 101 is not between 1 and 100
+      help: write an integer from 1 to 100
     f:3:110: error[wrong-value]: `5 minutes` is no duration
       help: a duration is written `500ms`, `30s`, `1h30m`, `2d` or `1w`
     f:3:130: error[wrong-value]: `linear` is no backoff
@@ -512,7 +526,7 @@ fn literals_have_bounds() {
       help: write one of `not_found`, `permission_denied`, `already_exists`, `precondition_failed`, `rate_limited`, `unavailable`, `timeout`, `invalid_input`, `integrity`, `expression`, `exhausted`, `connection`, `cancelled`, `failed`, `unexpected`
     f:3:173: error[wrong-value]: `{{ x }}` is no duration
       help: it is fixed before the run: no expression can stand here
-    "#);
+    ");
     assert_snapshot!(card("a: { card: b, for_each: c, tolerate: -1 }\nb: { card: b, for_each: c, tolerate: +5% }\nc: { card: b, retry: { delay: 2m } }\n"), @r#"
     f:3:40: error[wrong-value]: `-1` does not say how many items may fail
       help: write a number, a percentage up to `100%`, or `all`
@@ -551,13 +565,16 @@ fn input_declarations_are_checked() {
     f:5:34: error[wrong-value]: `maximum` does not go with the type `string`
       help: they go with `integer` and `number`
     "#);
-    assert_snapshot!(inputs("a: { type: integer, minimum: 2, maximum: 1 }\nb: { type: number, minimum: x }\nc: { type: string, pattern: '(' }\nd: { type: string, enum: [] }\ne: { type: date, enum: [tomorrow] }"), @r#"
+    assert_snapshot!(inputs("a: { type: integer, minimum: 2, maximum: 1 }\nb: { type: number, minimum: x }\nc: { type: string, pattern: '(' }\nd: { type: string, enum: [] }\ne: { type: date, enum: [tomorrow] }"), @r"
     f:4:23: error[wrong-value]: `minimum` is larger than `maximum`
+      help: exchange the two
     f:5:31: error[wrong-type]: expected a number, found a string
-    f:6:31: error[wrong-value]: the pattern is no regular expression: unclosed group
+    f:6:31: error[wrong-value]: `(` is no regular expression: unclosed group
+      help: a backslash before a sign takes it as it is: `\(`
     f:7:28: error[wrong-value]: `enum` lists no value
+      help: list the allowed values, or remove `enum`
     f:8:27: error[wrong-value]: `tomorrow` is no date
-    "#);
+    ");
     assert_snapshot!(inputs("a: { type: integer, default: x }\nb: { type: integer, maximum: 3, default: 5 }\nc: { type: date, default: 2026-13-01 }\nd: { type: string, enum: [a, b], default: c }\ne: { type: string, default: null }\nf: { type: string, required: true, default: x }\ng: { type: string, pattern: ^a, default: b }"), @r#"
     f:4:32: error[wrong-type]: expected an integer, found a string
     f:5:44: error[wrong-value]: 5 is not at most 3
@@ -597,8 +614,6 @@ fn errors_do_not_end_the_reading() {
     h: broken
     f:2:1: error[unknown-key]: a flow has no key `foo`
       help: its keys are `flow`, `language`, `description`, `inputs`, `connections`, `vars`, `defaults`, `max_parallel`, `cards`, `outputs`
-    f:4:3: error[one-action]: card `a` has no action
-      help: give it `card: NAME`, or `cards:` for a group
     f:4:8: error[unknown-key]: a card has no key `crd`
       help: did you mean `card`?
     f:5:36: error[wrong-type]: expected a card, found an integer

@@ -12,7 +12,7 @@ use super::{
     build::Planner,
     draft::{ActionDraft, CardDraft, Draft, connection_kind},
     scope::Place,
-    slots::{Checker, Filled, Owner, type_of},
+    slots::{CONDITION, Checker, Filled, Owner, add, help_for, names, type_of},
 };
 use crate::{
     diagnostic::{Code, Diagnostic},
@@ -132,7 +132,7 @@ impl Checker<'_> {
                 draft.span(),
                 format!("`{key}` needs a boolean, and this yields {}", checked.ty),
             )
-            .help("compare it: `eq a b`, `gt a b`, `is_empty a`, `not (…)`"),
+            .help(CONDITION),
         );
         None
     }
@@ -165,14 +165,17 @@ impl Checker<'_> {
             }
             TypeKind::OneOf(_) => Type::ANY,
             _ => {
-                self.report(Diagnostic::error(
-                    Code::EXPRESSION_TYPE,
-                    draft.span(),
-                    format!(
-                        "`for_each` needs a list or an object, and this yields {}",
-                        checked.ty
-                    ),
-                ));
+                self.report(
+                    Diagnostic::error(
+                        Code::EXPRESSION_TYPE,
+                        draft.span(),
+                        format!(
+                            "`for_each` needs a list or an object, and this yields {}",
+                            checked.ty
+                        ),
+                    )
+                    .help("name a list, such as `cards.found.objects`; `text.split` makes one of a text"),
+                );
                 return None;
             }
         };
@@ -353,10 +356,7 @@ impl Checker<'_> {
                 })
                 .filter(|(_, is_null, _)| !is_null)
         };
-        let list = |names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            names.join(", ")
-        };
+        let list = |list: &[&str]| names(list.iter().copied());
         let mut found = Vec::new();
         for rule in rules {
             match rule {
@@ -378,25 +378,32 @@ impl Checker<'_> {
                                 second,
                                 format!("`{}` takes only one of {}", name.value, list(names)),
                             )
-                            .also(first, "given here"),
+                            .also(first, "given here")
+                            .help("remove one of the two"),
                         );
                     } else if here.is_empty() && matches!(rule, Rule::ExactlyOne(_)) {
-                        found.push(Diagnostic::error(
-                            Code::INPUT_RULE,
-                            name.span,
-                            format!("`{}` needs one of {}", name.value, list(names)),
-                        ));
+                        found.push(
+                            Diagnostic::error(
+                                Code::INPUT_RULE,
+                                name.span,
+                                format!("`{}` needs one of {}", name.value, list(names)),
+                            )
+                            .help("add one of them to `with:`"),
+                        );
                     }
                 }
                 Rule::Requires(field, other) => {
                     if let Some((span, _, false)) = given(field)
                         && given(other).is_none()
                     {
-                        found.push(Diagnostic::error(
-                            Code::INPUT_RULE,
-                            span,
-                            format!("`{field}` needs `{other}` too"),
-                        ));
+                        found.push(
+                            Diagnostic::error(
+                                Code::INPUT_RULE,
+                                span,
+                                format!("`{field}` needs `{other}` too"),
+                            )
+                            .help(format!("add `{other}:`, or remove `{field}:`")),
+                        );
                     }
                 }
             }
@@ -482,11 +489,10 @@ impl Checker<'_> {
             Some(Draft::Object { fields, .. }) => fields,
             Some(_) => return None,
         };
-        let names = || function.parameters.iter().map(|parameter| parameter.name);
+        let parameters = || function.parameters.iter().map(|parameter| parameter.name);
         let mut whole = true;
         for (key, _) in fields {
-            if !names().any(|known| *known == *key.name) {
-                let list: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+            if !parameters().any(|known| *known == *key.name) {
                 self.report(
                     Diagnostic::error(
                         Code::UNKNOWN_INPUT,
@@ -494,8 +500,8 @@ impl Checker<'_> {
                         format!("`{}` has no input `{}`", function.name, key.name),
                     )
                     .help(
-                        suggest::among(&key.name, names())
-                            .unwrap_or_else(|| format!("it has {}", list.join(", "))),
+                        suggest::among(&key.name, parameters())
+                            .unwrap_or_else(|| format!("it has {}", names(parameters()))),
                     ),
                 );
                 whole = false;
@@ -516,10 +522,7 @@ impl Checker<'_> {
                             name.span,
                             format!("`{}` needs `{}`", function.name, parameter.name),
                         )
-                        .help(format!(
-                            "add `{}:` — {}",
-                            parameter.name, parameter.description
-                        )),
+                        .help(add(parameter.name, parameter.description)),
                     );
                     whole = false;
                 }
@@ -573,21 +576,27 @@ impl Checker<'_> {
         place: Place,
     ) -> Option<(Argument, Type)> {
         if let Draft::List { span, .. } | Draft::Object { span, .. } = draft {
-            self.report(Diagnostic::error(
-                Code::WRONG_TYPE,
-                *span,
-                "expected an expression over the elements, such as `gt it.size 0`",
-            ));
+            self.report(
+                Diagnostic::error(
+                    Code::WRONG_TYPE,
+                    *span,
+                    "expected an expression over the elements",
+                )
+                .help("write it without brackets, such as `gt it.size 0`"),
+            );
             return None;
         }
         let element = before.iter().find_map(Type::items).unwrap_or(Type::ANY);
         let checked = self.expression(draft, place, Some(&element))?;
         if !ty.accepts(&checked.ty) {
-            self.report(Diagnostic::error(
-                Code::EXPRESSION_TYPE,
-                draft.span(),
-                format!("expected {ty}, and the expression yields {}", checked.ty),
-            ));
+            self.report(
+                Diagnostic::error(
+                    Code::EXPRESSION_TYPE,
+                    draft.span(),
+                    format!("expected {ty}, and the expression yields {}", checked.ty),
+                )
+                .maybe_help(help_for(ty, &checked.ty)),
+            );
             return None;
         }
         Some((Argument::Expression(checked.compiled), checked.ty))

@@ -409,14 +409,17 @@ fn connections(
                 if let Some(kind) = &kind
                     && **kind != *info.kind
                 {
-                    diagnostics.push(Diagnostic::error(
-                        Code::WRONG_CONNECTION,
-                        span,
-                        format!(
-                            "connection `{nickname}` is of kind `{}`, and `{alias}` needs `{kind}`",
-                            info.kind
-                        ),
-                    ));
+                    diagnostics.push(
+                        Diagnostic::error(
+                            Code::WRONG_CONNECTION,
+                            span,
+                            format!(
+                                "connection `{nickname}` is of kind `{}`, and `{alias}` needs `{kind}`",
+                                info.kind
+                            ),
+                        )
+                        .help("give another with `--connection`"),
+                    );
                 }
                 Some(info.kind)
             }

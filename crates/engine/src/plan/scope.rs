@@ -233,7 +233,8 @@ impl At<'_> {
             }
             None => {
                 let visible: Vec<&str> = layout.visible(body).take(LISTED + 1).collect();
-                unknown("card", name, near.or_else(|| listed(&visible)))
+                let help = listed("the cards seen from here are", &visible);
+                unknown("card", name, near.or(help))
             }
         }
     }
@@ -267,17 +268,20 @@ impl Scope for At<'_> {
             "secrets" | "env" | "trigger" => refused(
                 Code::NOT_SUPPORTED,
                 format!("`{name}` is not supported yet"),
-                None,
+                Some(match name {
+                    "secrets" => "keep credentials in a connection".to_owned(),
+                    _ => "declare an input, and give it with `--input`".to_owned(),
+                }),
             ),
             "result" => refused(
-                Code::ROOT_NOT_HERE,
-                "`result` exists only in `until` of a `repeat`".to_owned(),
-                None,
+                Code::NOT_SUPPORTED,
+                "`result` exists only in a `repeat`, which is not supported yet".to_owned(),
+                Some("read a card's output as `cards.ID`".to_owned()),
             ),
             "error" => refused(
-                Code::ROOT_NOT_HERE,
-                "`error` exists only in a `catch`".to_owned(),
-                None,
+                Code::NOT_SUPPORTED,
+                "`error` exists only in a `catch`, which is not supported yet".to_owned(),
+                Some("an item that failed under `tolerate` has an `error` field".to_owned()),
             ),
             "it" => refused(
                 Code::ROOT_NOT_HERE,
@@ -299,7 +303,7 @@ impl Scope for At<'_> {
                 let mut names: Vec<&str> = table.keys().map(|name| &**name).collect();
                 names.sort_unstable();
                 let near = suggest::among(name, names.iter().copied());
-                let help = near.or_else(|| listed(&names));
+                let help = near.or_else(|| listed("it has", &names));
                 unknown(what, name, help.or_else(|| declare(what, name, &names)))
             }
         };
@@ -351,12 +355,12 @@ impl Scope for At<'_> {
 const LISTED: usize = 8;
 
 /// The names that there are, where they are few.
-fn listed(names: &[&str]) -> Option<String> {
+fn listed(they_are: &str, names: &[&str]) -> Option<String> {
     if names.is_empty() || names.len() > LISTED {
         return None;
     }
     let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    Some(format!("it has {}", list.join(", ")))
+    Some(format!("{they_are} {}", list.join(", ")))
 }
 
 /// How to declare a name where there are none of its kind.

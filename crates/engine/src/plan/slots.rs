@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flowrun_card::{Connections, Field, Object, Registry, Span, Type, TypeKind, Value};
+use flowrun_card::{Connections, Field, Format, Object, Registry, Span, Type, TypeKind, Value};
 use indexmap::IndexMap;
 
 use super::{
@@ -122,8 +122,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        if value.is_null() && &*scalar.text == "null" && expected.takes_text() && !expected.is_any()
-        {
+        if value.is_null() && &*scalar.text == "null" && could_be_the_text(expected) {
             self.report(
                 Diagnostic::error(
                     Code::WRONG_VALUE,
@@ -145,9 +144,14 @@ impl Checker<'_> {
                 Some((Slot::Constant(value), ty))
             }
             Err(mismatches) => {
-                let message = mismatches
-                    .first()
-                    .map_or_else(String::new, |mismatch| mismatch.message.clone());
+                let is_empty_text = scalar.text.is_empty() && scalar.style != Style::Plain;
+                let message = if is_empty_text && matches!(expected.kind, TypeKind::String { .. }) {
+                    format!("expected {expected}, found an empty text")
+                } else {
+                    mismatches
+                        .first()
+                        .map_or_else(String::new, |mismatch| mismatch.message.clone())
+                };
                 let (code, help) = if found.kind == TypeKind::Null {
                     (Code::WRONG_TYPE, Some("a value must stand here".to_owned()))
                 } else if expected.accepts(&found) {
@@ -155,6 +159,13 @@ impl Checker<'_> {
                 } else {
                     (Code::WRONG_TYPE, near_option(expected, scalar))
                 };
+                // Options and bounds stand in the message.
+                let says_bounds = code == Code::WRONG_VALUE
+                    && matches!(
+                        expected.kind,
+                        TypeKind::Integer { .. } | TypeKind::Number { .. }
+                    );
+                let help = help.or_else(|| form_of(expected).filter(|_| !says_bounds));
                 self.report(Diagnostic::error(code, span, message).maybe_help(help));
                 None
             }
@@ -197,17 +208,37 @@ impl Checker<'_> {
         if let (Some(kind), TypeKind::Connection { kind: Some(found) }) = (kind, &ty.kind)
             && kind != found
         {
-            self.report(Diagnostic::error(
-                Code::WRONG_CONNECTION,
-                span,
-                format!("connection `{alias}` is of kind `{found}`, and this needs `{kind}`"),
-            ));
+            let help = self.connections_of(kind);
+            self.report(
+                Diagnostic::error(
+                    Code::WRONG_CONNECTION,
+                    span,
+                    format!("connection `{alias}` is of kind `{found}`, and this needs `{kind}`"),
+                )
+                .help(help),
+            );
             return None;
         }
         if let (Some(kind), Some(needed)) = (kind, self.needed_kinds.get_mut(index as usize)) {
             needed.get_or_insert_with(|| kind.into());
         }
         Some((Slot::Connection(index), ty))
+    }
+
+    /// Which connections of the flow are of a kind.
+    fn connections_of(&self, kind: &str) -> String {
+        let wanted = super::scope::connection(Some(kind));
+        let connections = self.known.connections.iter();
+        let mut aliases: Vec<&str> = connections
+            .filter(|(_, (_, ty))| *ty == wanted)
+            .map(|(alias, _)| &**alias)
+            .collect();
+        aliases.sort_unstable();
+        match aliases.as_slice() {
+            [] => format!("declare one of kind `{kind}` under `connections:`"),
+            [only] => format!("`{only}` is of that kind"),
+            some => format!("of that kind are {}", names(some.iter().copied())),
+        }
     }
 
     fn list(
@@ -239,11 +270,14 @@ impl Checker<'_> {
                 (Some(min), None) => format!("at least {min}"),
                 (None, max) => format!("at most {}", max.unwrap_or_default()),
             };
-            self.report(Diagnostic::error(
-                Code::WRONG_VALUE,
-                span,
-                format!("{} items, and there must be {bound}", items.len()),
-            ));
+            self.report(
+                Diagnostic::error(
+                    Code::WRONG_VALUE,
+                    span,
+                    format!("{} items, and there must be {bound}", items.len()),
+                )
+                .help("add or remove items"),
+            );
             return None;
         }
         // Every item is looked at, so that all its errors are told.
@@ -350,11 +384,8 @@ impl Checker<'_> {
                 }
                 _ => (format!("`{name}` is missing"), span),
             };
-            let about = field.description.lines().next().unwrap_or_default();
-            self.report(
-                Diagnostic::error(Code::MISSING_INPUT, at, what)
-                    .maybe_help((!about.is_empty()).then(|| format!("add `{name}:` — {about}"))),
-            );
+            let help = add(name, &field.description);
+            self.report(Diagnostic::error(Code::MISSING_INPUT, at, what).help(help));
             return Err(());
         };
         match owner.connection {
@@ -395,11 +426,10 @@ impl Checker<'_> {
             Some((card, _)) if !owner.within => format!("`{card}` has no input `{}`", key.name),
             _ => format!("there is no field `{}` here", key.name),
         };
-        let help = suggest::among(&key.name, names()).or_else(|| {
-            let list: Vec<String> = names().map(|name| format!("`{name}`")).collect();
-            (!list.is_empty()).then(|| format!("it has {}", list.join(", ")))
-        });
-        self.report(Diagnostic::error(Code::UNKNOWN_INPUT, key.span, message).maybe_help(help));
+        let help = suggest::among(&key.name, names())
+            .or_else(|| (!fields.is_empty()).then(|| format!("it has {}", self::names(names()))));
+        let help = help.unwrap_or_else(|| "it takes no inputs: remove this".to_owned());
+        self.report(Diagnostic::error(Code::UNKNOWN_INPUT, key.span, message).help(help));
     }
 
     /// Fits a list or object into one of several types: the first that takes it.
@@ -433,13 +463,79 @@ impl Checker<'_> {
     }
 
     fn wrong_type(&mut self, span: Span, expected: &Type, found: &str) -> Option<Filled> {
-        self.report(Diagnostic::error(
-            Code::WRONG_TYPE,
-            span,
-            format!("expected {expected}, found {found}"),
-        ));
+        let mut help = form_of(expected);
+        if let TypeKind::String { .. } = expected.kind {
+            help =
+                Some("write one text: one that starts with `[` or `{` stands in quotes".to_owned());
+        }
+        self.report(
+            Diagnostic::error(
+                Code::WRONG_TYPE,
+                span,
+                format!("expected {expected}, found {found}"),
+            )
+            .maybe_help(help),
+        );
         None
     }
+}
+
+/// Names in a sentence.
+pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// The help for an input that is missing; of its description, the first sentence.
+pub(super) fn add(name: &str, description: &str) -> String {
+    let line = description.lines().next().unwrap_or_default();
+    let sentence = line.split(". ").next().unwrap_or_default();
+    let sentence = sentence.trim_end_matches('.');
+    let mut characters = sentence.chars();
+    let Some(first) = characters.next() else {
+        return format!("add `{name}:`");
+    };
+    let rest = characters.as_str();
+    // `S3` and `ETag` stay as they are.
+    let is_word = rest
+        .chars()
+        .next()
+        .is_none_or(|c| c.is_lowercase() || c == ' ');
+    if is_word {
+        format!("add `{name}:`, {}{rest}", first.to_lowercase())
+    } else {
+        format!("add `{name}:`, {sentence}")
+    }
+}
+
+/// How a value of a type is written, where it may not be known.
+fn form_of(expected: &Type) -> Option<String> {
+    Some(match &expected.kind {
+        TypeKind::List { .. } => "write a list: `[a, b]`".to_owned(),
+        TypeKind::Object { fields, .. } if !fields.is_empty() => {
+            let fields: Vec<String> = fields
+                .iter()
+                .filter(|(_, field)| field.required)
+                .map(|(name, _)| format!("{name}: …"))
+                .collect();
+            format!("write an object: `{{ {} }}`", fields.join(", "))
+        }
+        TypeKind::Object { .. } => "write an object: `{ key: value }`".to_owned(),
+        TypeKind::Boolean => "write `true` or `false`".to_owned(),
+        TypeKind::Integer { .. } => "write an integer, such as `3`".to_owned(),
+        TypeKind::Number { .. } => "write a number, such as `1.5`".to_owned(),
+        TypeKind::String { format, .. } => match format.as_ref()? {
+            Format::Date => "write a date: `2026-11-23`".to_owned(),
+            Format::DateTime => "write a datetime: `2026-11-23T10:00:00Z`".to_owned(),
+            Format::Duration => {
+                "write a duration: `500ms`, `30s`, `1h30m`, `2d` or `1w`".to_owned()
+            }
+            Format::Size => "write a size: `64MiB`, `5GB` or a number of bytes".to_owned(),
+            _ => return None,
+        },
+        TypeKind::File => "a file comes from a card or an input: `{{ inputs.NAME }}`".to_owned(),
+        _ => return None,
+    })
 }
 
 impl Slot {
@@ -473,18 +569,12 @@ impl Slot {
     }
 }
 
-trait TakesText {
-    fn takes_text(&self) -> bool;
-}
-
-impl TakesText for Type {
-    /// Whether a slot takes text, among other things.
-    fn takes_text(&self) -> bool {
-        match &self.kind {
-            TypeKind::String { .. } => true,
-            TypeKind::OneOf(types) => types.iter().any(TakesText::takes_text),
-            _ => false,
-        }
+/// Whether a slot takes `"null"` as a text: an `enum` without it, or a date, does not.
+fn could_be_the_text(expected: &Type) -> bool {
+    match &expected.kind {
+        TypeKind::String { .. } => expected.conform(Value::from("null")).is_ok(),
+        TypeKind::OneOf(types) => types.iter().any(could_be_the_text),
+        _ => false,
     }
 }
 
@@ -541,15 +631,33 @@ fn near_option(expected: &Type, scalar: &Scalar) -> Option<String> {
 }
 
 /// What makes the found type fit, where there is a usual way.
-fn help_for(expected: &Type, found: &Type) -> Option<String> {
+pub(super) fn help_for(expected: &Type, found: &Type) -> Option<String> {
     match (&expected.kind, &found.kind) {
+        (TypeKind::String { .. }, TypeKind::List { items, .. })
+            if Type::string().accepts(items) && !items.is_any() =>
+        {
+            Some("`list.join` makes a text of it, `json.stringify` its JSON".to_owned())
+        }
         (TypeKind::String { .. }, TypeKind::List { .. } | TypeKind::Object { .. }) => {
             Some("`json.stringify` makes a text of it".to_owned())
+        }
+        (TypeKind::Connection { .. }, TypeKind::Connection { .. }) => {
+            Some("name a connection of the kind that is needed".to_owned())
         }
         (TypeKind::Connection { .. }, _) => Some(
             "only `connections.ALIAS` or an input of type `connection` yields a connection"
                 .to_owned(),
         ),
+        (TypeKind::Integer { .. } | TypeKind::Number { .. }, TypeKind::String { .. }) => Some(
+            "a text is no number, whatever it holds: `json.parse` reads one from it".to_owned(),
+        ),
+        (TypeKind::Boolean, _) => Some(CONDITION.to_owned()),
+        (TypeKind::List { .. }, TypeKind::Object { .. }) => {
+            Some("name the list in it, such as `cards.found.objects`".to_owned())
+        }
         _ => None,
     }
 }
+
+/// How a condition is made of what is none.
+pub(super) const CONDITION: &str = "compare it: `eq a b`, `gt a b`, `is_empty a`, `not (…)`";

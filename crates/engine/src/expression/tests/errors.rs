@@ -531,9 +531,9 @@ fn what_has_no_text() {
         "a{{ inputs.names }}", "a{{ inputs.tags }}", "a{{ null }}", "a{{ item.file }}", "a{{ connections.source }}",
         "a{{ list.map inputs.names it }}", "{{#if inputs.name}}x{{/if}}", "{{#unless inputs.names}}x{{/unless}}",
         "{{#each inputs.name as |n|}}x{{/each}}", "{{#each inputs.tags as |n|}}x{{/each}}",
-    ]), @r#"
+    ]), @"
     f:1:5: error[not-text]: a list of strings has no text
-      at `inputs.names`, help: write `{{ json.stringify inputs.names }}` for its JSON
+      at `inputs.names`, help: write `{{ list.join inputs.names ', ' }}` for its items, or `{{ json.stringify inputs.names }}` for its JSON
     f:1:5: error[not-text]: an object has no text
       at `inputs.tags`, help: write `{{ json.stringify inputs.tags }}` for its JSON
     f:1:5: error[not-text]: null has no text
@@ -543,7 +543,7 @@ fn what_has_no_text() {
     f:1:5: error[not-text]: a connection has no text
       at `connections.source`, help: a connection is never written into a text; give it to a card's `connection`
     f:1:5: error[not-text]: a list of strings has no text
-      at `list.map inputs.names it`, help: write `{{ json.stringify (…) }}` for its JSON
+      at `list.map inputs.names it`, help: write `{{ list.join (…) ', ' }}` for its items, or `{{ json.stringify (…) }}` for its JSON
     f:1:7: error[expression-type]: `{{#if}}` takes a boolean, and this is a string
       at `inputs.name`, help: write a condition, such as `not (is_empty inputs.name)`
     f:1:11: error[expression-type]: `{{#unless}}` takes a boolean, and this is a list of strings
@@ -552,7 +552,7 @@ fn what_has_no_text() {
       at `inputs.name`, help: name a list, such as `{{#each cards.found.objects as |object|}}`
     f:1:9: error[expression-type]: `{{#each}}` takes a list, and this is an object
       at `inputs.tags`, help: name a list, such as `{{#each cards.found.objects as |object|}}`
-    "#);
+    ");
 }
 
 #[test]

@@ -40,9 +40,15 @@ cards:
         f:2:23: error[connection-not-found]: there is no connection `elsewhere`
           help: `flowrun connections list` lists those that there are
         ");
-    assert_snapshot!(one("{ shelf: mail }", "connection: shelf"), @"f:6:17: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(one("{ shelf: mail }", "connection: shelf"), @"
+    f:6:17: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`
+      help: declare one of kind `shelf` under `connections:`
+    ");
     assert_snapshot!(one("{ shelf: { kind: shelf } }", "connection: shelf"), @"ok");
-    assert_snapshot!(one("{ shelf: { kind: smtp } }", "connection: shelf"), @"f:6:17: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(one("{ shelf: { kind: smtp } }", "connection: shelf"), @"
+    f:6:17: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`
+      help: declare one of kind `shelf` under `connections:`
+    ");
     assert_snapshot!(one("{ shelf: demo-reports }", r#"connection: "{{ connections.shelf }}""#), @"ok");
     assert_snapshot!(one("{ shelf: demo-reports }", r#"connection: "{{ connections.shef }}""#), @"
         f:6:33: error[unknown-name]: the flow has no connection `shef`
@@ -53,9 +59,9 @@ cards:
           help: only `connections.ALIAS` or an input of type `connection` yields a connection
         ");
     assert_snapshot!(one("{ shelf: mail }", r#"connection: "{{ connections.shelf }}""#), @"
-        f:6:17: error[expression-type]: expected a connection of kind `shelf`, and the expression yields a connection of kind `smtp`
-          help: only `connections.ALIAS` or an input of type `connection` yields a connection
-        ");
+    f:6:17: error[expression-type]: expected a connection of kind `shelf`, and the expression yields a connection of kind `smtp`
+      help: name a connection of the kind that is needed
+    ");
     assert_snapshot!(one("{ shelf: demo-reports }", "with: { connection: shelf }"), @"ok");
     assert_snapshot!(flow("{ shelf: demo-reports }", "card: test.typed\n    connection: shelf\n    with: { text: a }"), @"
         f:6:17: error[misplaced-modifier]: `test.typed` takes no connection
@@ -91,22 +97,26 @@ cards:
           help: add `connection: ALIAS` to the card, with the alias under `connections:` at the top of the flow
         ");
     assert_snapshot!(copy("with: { source: { key: a, connection: post }, destination: { key: b, connection: valt } }"), @"
-        f:6:43: error[wrong-connection]: connection `post` is of kind `smtp`, and this needs `shelf`
-        f:6:86: error[unknown-connection]: the flow has no connection `valt`
-          help: did you mean `vault`?
-        ");
+    f:6:43: error[wrong-connection]: connection `post` is of kind `smtp`, and this needs `shelf`
+      help: of that kind are `shelf`, `vault`
+    f:6:86: error[unknown-connection]: the flow has no connection `valt`
+      help: did you mean `vault`?
+    ");
     assert_snapshot!(copy("connection: shelf\n    with: { source: { key: a }, destination: { key: b } }"), @"ok");
-    assert_snapshot!(copy("connection: post\n    with: { source: { key: a }, destination: { key: b, connection: vault } }"), @"f:6:17: error[wrong-connection]: connection `post` is of kind `smtp`, and this needs `shelf`");
+    assert_snapshot!(copy("connection: post\n    with: { source: { key: a }, destination: { key: b, connection: vault } }"), @"
+    f:6:17: error[wrong-connection]: connection `post` is of kind `smtp`, and this needs `shelf`
+      help: of that kind are `shelf`, `vault`
+    ");
     assert_snapshot!(copy("connection: shelf\n    with: { source: { key: a }, destination: { connection: vault } }"), @"
-        f:7:46: error[missing-input]: `key` is missing
-          help: add `key:` — The key.
-        ");
+    f:7:46: error[missing-input]: `key` is missing
+      help: add `key:`, the key
+    ");
     assert_snapshot!(copy("connection: shelf"), @"
-        f:5:11: error[missing-input]: `test.copy` needs `source`
-          help: add `source:` — From where.
-        f:5:11: error[missing-input]: `test.copy` needs `destination`
-          help: add `destination:` — Where to.
-        ");
+    f:5:11: error[missing-input]: `test.copy` needs `source`
+      help: add `source:`, from where
+    f:5:11: error[missing-input]: `test.copy` needs `destination`
+      help: add `destination:`, where to
+    ");
 }
 
 #[test]
@@ -171,14 +181,52 @@ cards:
     assert_snapshot!(replaced(&[("shelf", "demo-reports")]), @"ok");
     assert_snapshot!(replaced(&[("shelf", "demo-reports"), ("vault", "demo-vault")]), @"ok");
     assert_snapshot!(replaced(&[("shelf", "demo-report"), ("vault", "mail")]), @"
-        f:2:23: error[connection-not-found]: there is no connection `demo-report`, which shall stand for `shelf`
-          help: did you mean `demo-reports`?
-        f:2:49: error[wrong-connection]: connection `mail` is of kind `smtp`, and `vault` needs `shelf`
-        f:4:109: error[wrong-connection]: connection `vault` is of kind `smtp`, and this needs `shelf`
-        ");
-    assert_snapshot!(replaced(&[("shelf", "mail")]), @"f:4:65: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`");
+    f:2:23: error[connection-not-found]: there is no connection `demo-report`, which shall stand for `shelf`
+      help: did you mean `demo-reports`?
+    f:2:49: error[wrong-connection]: connection `mail` is of kind `smtp`, and `vault` needs `shelf`
+      help: give another with `--connection`
+    f:4:109: error[wrong-connection]: connection `vault` is of kind `smtp`, and this needs `shelf`
+      help: declare one of kind `shelf` under `connections:`
+    ");
+    assert_snapshot!(replaced(&[("shelf", "mail")]), @"
+    f:4:65: error[wrong-connection]: connection `shelf` is of kind `smtp`, and this needs `shelf`
+      help: `vault` is of that kind
+    ");
     assert_snapshot!(replaced(&[("shelf", "demo-reports"), ("valt", "demo-vault")]), @"
         f:1:7: error[unknown-connection]: the flow has no connection `valt` for `demo-vault` to stand for
           help: did you mean `vault`?
         ");
+}
+
+#[test]
+fn what_stands_where_an_alias_belongs() {
+    let said = |head: &str, card: &str| {
+        check(&format!(
+            "flow: f\n{head}\ncards:\n  one: {{ card: {card} }}\n"
+        ))
+    };
+    // The nickname behind an alias, and one without an alias.
+    assert_snapshot!(said("connections: { shelf: demo-reports }", "test.list, connection: demo-reports"), @"
+    f:4:39: error[unknown-connection]: the flow has no connection `demo-reports`
+      help: `demo-reports` is the nickname behind the alias `shelf`: write `shelf`
+    ");
+    assert_snapshot!(said("connections: { shelf: demo-reports }", "test.list, connection: demo-vault"), @"
+    f:4:39: error[unknown-connection]: the flow has no connection `demo-vault`
+      help: give the nickname an alias: `connections: { ALIAS: demo-vault }` at the top of the flow, and write `ALIAS` here
+    ");
+    // A connection that cannot be read is declared all the same.
+    assert_snapshot!(said("connections: { shelf: [a] }", "test.list, connection: shelf"), @"f:2:23: error[wrong-type]: expected the nickname of a connection, found a list");
+    assert_snapshot!(said("connections: { shelf: { typ: shelf } }", "test.list, connection: shelf"), @"
+    f:2:25: error[unknown-key]: a connection has no key `typ`
+      help: its keys are `kind`
+    ");
+    // The connection of a card that does not exist.
+    assert_snapshot!(said("connections: { shelf: demo-reports }", "test.lost, connection: shef"), @"
+    f:4:16: error[unknown-card]: there is no card `test.lost`
+      help: did you mean `test.list`?
+    f:4:39: error[unknown-connection]: the flow has no connection `shef`
+      help: did you mean `shelf`?
+    ");
+    // The default is for cards that take one; what it reads makes no others wait.
+    assert_snapshot!(said("connections: { shelf: demo-reports }\ndefaults: { connection: \"{{ cards.one }}\" }", "text.upper, with: { text: a }"), @"ok");
 }

@@ -24,20 +24,30 @@ cards:
         f:7:61: error[unknown-field]: `it` has no field `sise`
           help: did you mean `size`?
         ");
-    assert_snapshot!(call("list.filter", r#"{ list: "{{ cards.found.objects }}", where: it.size }"#), @"f:7:55: error[expression-type]: expected a boolean, and the expression yields an integer");
+    assert_snapshot!(call("list.filter", r#"{ list: "{{ cards.found.objects }}", where: it.size }"#), @"
+    f:7:55: error[expression-type]: expected a boolean, and the expression yields an integer
+      help: compare it: `eq a b`, `gt a b`, `is_empty a`, `not (…)`
+    ");
     assert_snapshot!(call("list.filter", r#"{ list: "{{ cards.found.objects }}" }"#), @"
-        f:6:11: error[missing-input]: `list.filter` needs `where`
-          help: add `where:` — Whether the item `it` stays.
-        ");
+    f:6:11: error[missing-input]: `list.filter` needs `where`
+      help: add `where:`, whether the item `it` stays
+    ");
     assert_snapshot!(call("list.filter", r#"{ list: "{{ cards.found }}", where: gt it 0, how: x, wher: y }"#), @"
-        f:7:19: error[expression-type]: expected a list, and the expression yields an object
-        f:7:56: error[unknown-input]: `list.filter` has no input `how`
-          help: it has `list`, `where`
-        f:7:64: error[unknown-input]: `list.filter` has no input `wher`
-          help: did you mean `where`?
-        ");
-    assert_snapshot!(call("list.filter", r#"{ list: [1, 2], where: [gt it 0] }"#), @"f:7:34: error[wrong-type]: expected an expression over the elements, such as `gt it.size 0`");
-    assert_snapshot!(call("list.length", "{ list: 3 }"), @"f:7:19: error[wrong-type]: expected a list, found an integer");
+    f:7:19: error[expression-type]: expected a list, and the expression yields an object
+      help: name the list in it, such as `cards.found.objects`
+    f:7:56: error[unknown-input]: `list.filter` has no input `how`
+      help: it has `list`, `where`
+    f:7:64: error[unknown-input]: `list.filter` has no input `wher`
+      help: did you mean `where`?
+    ");
+    assert_snapshot!(call("list.filter", r#"{ list: [1, 2], where: [gt it 0] }"#), @"
+    f:7:34: error[wrong-type]: expected an expression over the elements
+      help: write it without brackets, such as `gt it.size 0`
+    ");
+    assert_snapshot!(call("list.length", "{ list: 3 }"), @"
+    f:7:19: error[wrong-type]: expected a list, found an integer
+      help: write a list: `[a, b]`
+    ");
     assert_snapshot!(call("text.upper", r#"{ text: "{{ it }}" }"#), @"
         f:7:23: error[root-not-here]: there is no `it` here
           help: `it` is the element in an argument of a function over elements, such as `list.filter inputs.names (starts_with it 'A')`; the item of a loop is `item` or what `as` names
@@ -78,11 +88,11 @@ cards:
           help: did you mean `key`?
         ");
     assert_snapshot!(flow("  two:\n    card: list.map\n    with: { list: \"{{ cards.loop }}\", to: it.text }\n"), @"
-        f:11:11: error[missing-input]: `list.map` needs `each`
-          help: add `each:` — What stands in the place of the item `it`.
-        f:12:39: error[unknown-input]: `list.map` has no input `to`
-          help: it has `list`, `each`
-        ");
+    f:11:11: error[missing-input]: `list.map` needs `each`
+      help: add `each:`, what stands in the place of the item `it`
+    f:12:39: error[unknown-input]: `list.map` has no input `to`
+      help: it has `list`, `each`
+    ");
     assert_snapshot!(flow("    tolerate: all\n  two:\n    for_each: cards.loop\n    card: text.upper\n    with: { text: \"{{ item.key }}\" }\n"), @"ok");
     assert_snapshot!(flow("    tolerate: all\n  two:\n    for_each: cards.loop\n    card: text.upper\n    with: { text: \"{{ default item.key item.error.message }}\" }\n"), @"ok");
     assert_snapshot!(flow("    tolerate: 1\n  two:\n    for_each: cards.loop\n    card: text.upper\n    with: { text: \"{{ item.nothing }}\" }\n"), @"
@@ -148,7 +158,10 @@ cards:
         f:5:11: error[expression-type]: `gt` cannot compare a string with an integer
           help: write the number as a text: `'3'`
         ");
-    assert_snapshot!(card("for_each: inputs.text"), @"f:5:15: error[expression-type]: `for_each` needs a list or an object, and this yields a string");
+    assert_snapshot!(card("for_each: inputs.text"), @"
+    f:5:15: error[expression-type]: `for_each` needs a list or an object, and this yields a string
+      help: name a list, such as `cards.found.objects`; `text.split` makes one of a text
+    ");
     assert_snapshot!(card("for_each: inputs.any"), @"ok");
     assert_snapshot!(card("for_each: inputs.list\n    where: item"), @"
         f:6:12: error[expression-type]: `where` needs a boolean, and this yields an integer
@@ -168,4 +181,15 @@ cards:
     f:5:25: error[unknown-name]: there is no card `nothing` here
       help: name a card that stands beside this one or around it
     ");
+}
+
+#[test]
+fn words_for_booleans() {
+    for word in ["yes", "On", "TRUE"] {
+        let flow = format!(
+            "flow: f\ncards:\n  one: {{ when: {word}, card: text.upper, with: {{ text: a }} }}\n"
+        );
+        let said = check(&flow);
+        assert!(said.ends_with("help: write `true`"), "{said}");
+    }
 }

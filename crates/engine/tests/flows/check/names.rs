@@ -250,7 +250,10 @@ cards:
     card: json.stringify
     with: { value: 1 }
 "#),
-        @"f:5:9: error[invalid-id]: `inputs` is reserved: it means something else in expressions"
+        @"
+    f:5:9: error[invalid-id]: `inputs` is reserved: it means something else in expressions
+      help: choose another name
+    "
     );
 }
 
@@ -306,14 +309,19 @@ fn roots_at_their_places() {
           help: it counts the items of a `for_each`
         ");
     assert_snapshot!(with("test.typed", r#"{ text: "{{ secrets.a }} {{ env.HOME }} {{ trigger.x }} {{ result }} {{ error }} {{ it }}" }"#), @"
-        f:6:23: error[not-supported]: `secrets` is not supported yet
-        f:6:39: error[not-supported]: `env` is not supported yet
-        f:6:54: error[not-supported]: `trigger` is not supported yet
-        f:6:70: error[root-not-here]: `result` exists only in `until` of a `repeat`
-        f:6:83: error[root-not-here]: `error` exists only in a `catch`
-        f:6:95: error[root-not-here]: there is no `it` here
-          help: `it` is the element in an argument of a function over elements, such as `list.filter inputs.names (starts_with it 'A')`; the item of a loop is `item` or what `as` names
-        ");
+    f:6:23: error[not-supported]: `secrets` is not supported yet
+      help: keep credentials in a connection
+    f:6:39: error[not-supported]: `env` is not supported yet
+      help: declare an input, and give it with `--input`
+    f:6:54: error[not-supported]: `trigger` is not supported yet
+      help: declare an input, and give it with `--input`
+    f:6:70: error[not-supported]: `result` exists only in a `repeat`, which is not supported yet
+      help: read a card's output as `cards.ID`
+    f:6:83: error[not-supported]: `error` exists only in a `catch`, which is not supported yet
+      help: an item that failed under `tolerate` has an `error` field
+    f:6:95: error[root-not-here]: there is no `it` here
+      help: `it` is the element in an argument of a function over elements, such as `list.filter inputs.names (starts_with it 'A')`; the item of a loop is `item` or what `as` names
+    ");
     assert_snapshot!(with("test.typed", r#"{ text: "{{ text }} {{ shelf }} {{ inptus.text }} {{ bucket }}" }"#), @"
         f:6:23: error[unknown-root]: there is no `text` here
           help: did you mean `inputs.text`?
@@ -350,12 +358,13 @@ cards:
   x: { card: text.upper, with: { text: x } }
 "#),
         @"
-        f:3:35: error[root-not-here]: `inputs` cannot be read here
-          help: the default of an input reads `run` only
-        f:5:35: error[root-not-here]: `cards` cannot be read here
-          help: the default of an input reads `run` only
-        f:7:32: error[expression-type]: expected an integer, and the expression yields a string
-        "
+    f:3:35: error[root-not-here]: `inputs` cannot be read here
+      help: the default of an input reads `run` only
+    f:5:35: error[root-not-here]: `cards` cannot be read here
+      help: the default of an input reads `run` only
+    f:7:32: error[expression-type]: expected an integer, and the expression yields a string
+      help: a text is no number, whatever it holds: `json.parse` reads one from it
+    "
     );
     assert_snapshot!(
         check(r#"flow: f
