@@ -63,7 +63,9 @@ impl Reader<'_> {
         match &node.kind {
             Kind::Map(entries) => Some(entries),
             _ => {
-                let diagnostic = self.wrong_type(node, what);
+                let diagnostic = self
+                    .wrong_type(node, what)
+                    .help("write `{ NAME: VALUE }`, or each in a line of its own");
                 self.errors.push(diagnostic);
                 None
             }
@@ -82,7 +84,9 @@ impl Reader<'_> {
         match &node.kind {
             Kind::List(items) => Some(items),
             _ => {
-                let diagnostic = self.wrong_type(node, what);
+                let diagnostic = self
+                    .wrong_type(node, what)
+                    .help("write `[a, b]`, or each in a line of its own after `- `");
                 self.errors.push(diagnostic);
                 None
             }

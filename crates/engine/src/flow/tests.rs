@@ -430,9 +430,10 @@ fn modifiers_have_their_place() {
 
 #[test]
 fn wrong_types_say_what_was_expected() {
-    assert_snapshot!(card("a: { card: [b], with: [c], connection: {}, when: [d], for_each: [e], as: [], where: , max_parallel: x, tolerate: [], retry: 5, timeout: [], after: [[f]] }\n"), @r#"
+    assert_snapshot!(card("a: { card: [b], with: [c], connection: {}, when: [d], for_each: [e], as: [], where: , max_parallel: x, tolerate: [], retry: 5, timeout: [], after: [[f]] }\n"), @"
     f:3:14: error[wrong-type]: expected the name of a card, found a list
     f:3:25: error[wrong-type]: expected a map of inputs, found a list
+      help: write `{ NAME: VALUE }`, or each in a line of its own
     f:3:42: error[wrong-type]: expected an alias of `connections`, found a map
       help: write an alias, or an expression in braces that yields a connection
     f:3:52: error[wrong-type]: expected an expression, found a list
@@ -448,22 +449,28 @@ fn wrong_types_say_what_was_expected() {
       help: write `retry: { attempts: N }`
     f:3:139: error[wrong-type]: expected a duration, found a list
     f:3:151: error[wrong-type]: expected the id of a card, found a list
-    "#);
-    assert_snapshot!(card("a: { cards: [b], outputs: x }\n"), @r#"
+    ");
+    assert_snapshot!(card("a: { cards: [b], outputs: x }\n"), @"
     f:3:15: error[wrong-type]: expected a map of cards, found a list
       help: each card stands below its id: `cards: { ID: { card: NAME, with: { … } } }`
     f:3:29: error[wrong-type]: expected a map of outputs, found a string
-    "#);
-    assert_snapshot!(check("flow: [f]\ndescription: []\ninputs: []\nconnections: x\nvars: 1\ndefaults: true\nmax_parallel: 1.5\noutputs: x\ncards: {}\n"), @r#"
+      help: write `{ NAME: VALUE }`, or each in a line of its own
+    ");
+    assert_snapshot!(check("flow: [f]\ndescription: []\ninputs: []\nconnections: x\nvars: 1\ndefaults: true\nmax_parallel: 1.5\noutputs: x\ncards: {}\n"), @"
     f:1:7: error[wrong-type]: expected the flow's id, found a list
     f:2:14: error[wrong-type]: expected text, found a list
     f:3:9: error[wrong-type]: expected a map of inputs, found a list
+      help: write `{ NAME: VALUE }`, or each in a line of its own
     f:4:14: error[wrong-type]: expected a map of connections, found a string
+      help: write `{ NAME: VALUE }`, or each in a line of its own
     f:5:7: error[wrong-type]: expected a map of vars, found an integer
+      help: write `{ NAME: VALUE }`, or each in a line of its own
     f:6:11: error[wrong-type]: expected a map of defaults, found a boolean
+      help: write `{ NAME: VALUE }`, or each in a line of its own
     f:7:15: error[wrong-type]: expected an integer, found a number
     f:8:10: error[wrong-type]: expected a map of outputs, found a string
-    "#);
+      help: write `{ NAME: VALUE }`, or each in a line of its own
+    ");
     assert_snapshot!(check("flow: f\nconnections: { a: , b: [c], d: {}, e: '{{ x }}', f: { kind: [] } }\ncards: {}\n"), @"
     f:2:17: error[wrong-type]: expected the nickname of a connection, found nothing
     f:2:24: error[wrong-type]: expected the nickname of a connection, found a list
@@ -483,7 +490,7 @@ fn wrong_types_say_what_was_expected() {
     f:3:73: error[wrong-type]: expected a boolean, found a string
       help: write true
     "#);
-    assert_snapshot!(inputs("a: string\nb: 5\nc: []\nd: {}\ne: { type: [string] }\nf: { type: string, required: 1, enum: x, pattern: [] }"), @r#"
+    assert_snapshot!(inputs("a: string\nb: 5\nc: []\nd: {}\ne: { type: [string] }\nf: { type: string, required: 1, enum: x, pattern: [] }"), @"
     f:4:6: error[wrong-type]: expected a map with a `type`, found a string
       help: write `{ type: string }`
     f:5:6: error[wrong-type]: expected a map with a `type`, found an integer
@@ -495,8 +502,9 @@ fn wrong_types_say_what_was_expected() {
     f:8:14: error[wrong-type]: expected a type, found a list
     f:9:32: error[wrong-type]: expected a boolean, found an integer
     f:9:41: error[wrong-type]: expected a list of the allowed values, found a string
+      help: write `[a, b]`, or each in a line of its own after `- `
     f:9:53: error[wrong-type]: expected a regular expression, found a list
-    "#);
+    ");
 }
 
 #[test]

@@ -190,9 +190,19 @@ impl<'a> View<'a> {
         arguments: &[Argument],
         span: Span,
     ) -> Result<Value, RunError> {
+        // A function sees only messages; this keeps where a message came from.
+        let kept = &std::cell::RefCell::new(None::<RunError>);
         let lambdas: Vec<_> = arguments
             .iter()
-            .map(|argument| move |element: Value| self.argument(argument, element, span))
+            .map(|argument| {
+                move |element: Value| {
+                    self.argument(argument, element, span).map_err(|error| {
+                        let message = FunctionError::new(error.message.clone());
+                        kept.replace(Some(error));
+                        message
+                    })
+                }
+            })
             .collect();
         let mut calls = Vec::with_capacity(arguments.len());
         for (argument, lambda) in arguments.iter().zip(&lambdas) {
@@ -205,33 +215,29 @@ impl<'a> View<'a> {
             });
         }
         (function.body)(&Arguments::new(&calls)).map_err(|error| {
+            let error = error.to_string();
+            let inner = kept.take().filter(|inner| inner.message == error);
             RunError::new(
                 ErrorKind::Expression,
                 format!("`{}`: {error}", function.name),
-                Some(span),
+                inner.and_then(|inner| inner.span).or(Some(span)),
             )
         })
     }
 
     /// Evaluates an argument that the function asks for, for an element where it has one.
-    fn argument(
-        &self,
-        argument: &Argument,
-        element: Value,
-        span: Span,
-    ) -> Result<Value, FunctionError> {
+    fn argument(&self, argument: &Argument, element: Value, span: Span) -> Result<Value, RunError> {
         match argument {
             Argument::Absent => Ok(Value::Null),
-            Argument::Value { slot, ty } | Argument::Lazy { slot, ty } => self
-                .slot(slot)
-                .and_then(|value| fit(ty, value, span))
-                .map_err(|error| FunctionError::new(error.message)),
+            Argument::Value { slot, ty } | Argument::Lazy { slot, ty } => {
+                self.slot(slot).and_then(|value| fit(ty, value, span))
+            }
             Argument::Expression(expression) => {
                 let bindings = WithElement {
                     view: self,
                     element,
                 };
-                evaluate(expression, &bindings).map_err(|error| FunctionError::new(error.message))
+                Ok(evaluate(expression, &bindings)?)
             }
         }
     }

@@ -60,7 +60,10 @@ cards:
         f:7:24: error[wrong-type]: expected a boolean, found a string
           help: write `true`
         ");
-    assert_snapshot!(call("list.filter", "[1]"), @"f:7:11: error[wrong-type]: expected a map of inputs, found a list");
+    assert_snapshot!(call("list.filter", "[1]"), @"
+    f:7:11: error[wrong-type]: expected a map of inputs, found a list
+      help: write `{ NAME: VALUE }`, or each in a line of its own
+    ");
 }
 
 #[test]

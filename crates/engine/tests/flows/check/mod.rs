@@ -133,8 +133,14 @@ fn one_mistake_is_one_error() {
     f:3:10: error[unknown-key]: a card has no key `uses`
       help: did you mean `card`?
     ");
-    assert_snapshot!(card("card: test.typed, with: [a]"), @"f:3:34: error[wrong-type]: expected a map of inputs, found a list");
-    assert_snapshot!(card("card: text.upper, with: [a]"), @"f:3:34: error[wrong-type]: expected a map of inputs, found a list");
+    assert_snapshot!(card("card: test.typed, with: [a]"), @"
+    f:3:34: error[wrong-type]: expected a map of inputs, found a list
+      help: write `{ NAME: VALUE }`, or each in a line of its own
+    ");
+    assert_snapshot!(card("card: text.upper, with: [a]"), @"
+    f:3:34: error[wrong-type]: expected a map of inputs, found a list
+      help: write `{ NAME: VALUE }`, or each in a line of its own
+    ");
     assert_snapshot!(check("flow: f\nvars: { x: &x { a: 1 } }\ncards: *x\n"), @"
     f:2:12: error[yaml-feature]: flows have no YAML anchors
       help: write the value where it is needed, or name it in `vars`

@@ -32,6 +32,18 @@ async fn tolerated_items_stand_as_their_errors() {
     assert_snapshot!(end(&with("")).await, @"failed not_found: try[1]: no luck with attempt 1 (attempts: 1) at 5:3");
 }
 
+/// The error of an expression over elements points into it.
+#[tokio::test(start_paused = true)]
+async fn an_expression_over_elements_fails_where_it_is_written() {
+    let fails = |card: &str| format!("flow: f\ncards:\n  a:\n    {card}\n");
+    assert_snapshot!(end(&fails(r#"card: list.filter
+    with:
+      list: ['1', x]
+      where: eq (json.parse it) 1"#)).await, @"failed expression: a: `list.filter`: `json.parse`: the text is no JSON to read: expected value at line 1 column 1 (attempts: 1) at 7:17");
+    assert_snapshot!(end(&fails(r#"card: text.upper
+    with: { text: "{{ json.parse 'x' }}" }"#)).await, @"failed expression: a: `json.parse`: the text is no JSON to read: expected value at line 1 column 1 (attempts: 1) at 5:23");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tolerated_item_of_a_body() {
     assert_snapshot!(
@@ -324,7 +336,7 @@ cards:
     assert_snapshot!(end(&card("for_each: inputs.any.c\n    card: text.upper\n    with: { text: a }")).await, @"failed expression: one: `for_each` yields a string, not a list or an object (attempts: 0) at 4:3");
     assert_snapshot!(end(&card("for_each: inputs.any.b\n    where: gt item inputs.any.c\n    card: text.upper\n    with: { text: a }")).await, @"failed expression: one[0]: `gt`: an integer and a string have no order (attempts: 0) at 6:12");
     assert_snapshot!(end(&card("card: number.divide\n    with: { left: 1, right: 0 }")).await, @"failed expression: one: `number.divide`: 1 is divided by zero (attempts: 1) at 4:3");
-    assert_snapshot!(end(&card("card: list.filter\n    with: { list: \"{{ inputs.any.b }}\", where: eq it.x 1 }")).await, @"failed expression: one: `list.filter`: `it` is an integer, so it has no field `x` (attempts: 1) at 4:3");
+    assert_snapshot!(end(&card("card: list.filter\n    with: { list: \"{{ inputs.any.b }}\", where: eq it.x 1 }")).await, @"failed expression: one: `list.filter`: `it` is an integer, so it has no field `x` (attempts: 1) at 6:51");
     assert_snapshot!(end(&card("card: logic.if\n    with: { condition: true, then: 1, else: \"{{ inputs.any.z }}\" }")).await, @"succeeded {}");
     assert_snapshot!(end(r#"flow: f
 inputs: { any: { type: any, default: {} } }
