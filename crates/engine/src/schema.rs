@@ -12,6 +12,7 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
     let mut actions = Vec::new();
     for entry in registry.iter() {
         let name = entry.name();
+        let mut is_function = false;
         let (title, description, input, has_required) = match entry {
             Entry::Card { card, types } => {
                 let spec = card.spec();
@@ -26,6 +27,7 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
             Entry::Function(function) => {
                 let input = function.input();
                 let required = required(&input);
+                is_function = true;
                 (
                     function.title,
                     function.description,
@@ -37,7 +39,12 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
         };
         let key = format!("with.{name}");
         definitions.insert(key.clone(), input);
-        let mut then = json!({ "properties": { "with": { "$ref": format!("#/$defs/{key}") } } });
+        let mut properties = json!({ "with": { "$ref": format!("#/$defs/{key}") } });
+        if is_function {
+            insert(&mut properties, "connection", json!(false));
+            insert(&mut properties, "retry", json!(false));
+        }
+        let mut then = json!({ "properties": properties });
         if has_required {
             insert(&mut then, "required", json!(["with"]));
         }
@@ -78,6 +85,7 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
         json!({
             "description": "A duration, such as `500ms`, `30s`, `1h30m`, `2d`.",
             "type": "string",
+            "minLength": 1,
             "pattern": "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$",
         }),
     );
@@ -165,7 +173,7 @@ fn card(names: Vec<Json>, conditions: &[Json]) -> Json {
             "with": { "description": "The card's inputs.", "type": "object" },
             "connection": { "description": "An alias of a connection, or an expression in braces that yields one.", "type": "string" },
             "cards": { "$ref": "#/$defs/cards" },
-            "outputs": { "description": "What the group gives, by name.", "type": "object" },
+            "outputs": { "description": "What the group gives, by name.", "type": "object", "propertyNames": { "pattern": ID } },
             "when": { "description": "Decided once, when the card is ready. False: the card is skipped.", "$ref": "#/$defs/expression" },
             "for_each": { "description": "Runs the card once for each item of a list, or for each `{ key, value }` of an object.", "type": "string" },
             "as": { "description": "What the item is called; `item` by default.", "type": "string", "pattern": ID },

@@ -267,13 +267,13 @@ impl Reader<'_> {
                 Err(mismatches) => {
                     for mismatch in mismatches {
                         let place = mismatch.location();
+                        let is_type = mismatch.message.starts_with("expected ")
+                            && !mismatch.message.starts_with("expected one of ");
                         let message = if place.is_empty() {
                             mismatch.message
                         } else {
                             format!("`{place}`: {}", mismatch.message)
                         };
-                        let is_type =
-                            message.contains("expected ") && !message.contains("expected one of ");
                         let code = if is_type {
                             Code::WRONG_TYPE
                         } else {

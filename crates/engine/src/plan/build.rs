@@ -7,11 +7,12 @@ use flowrun_card::{Connections, Registry, Type};
 
 use super::{
     Plan, PlannedBody, PlannedCard, PlannedConnection, PlannedInput, PlannedVar,
+    connections::connections,
     draft::{self, CardDraft, Draft, outputs_of},
     edges::{Edges, edges},
     layout::{Layout, number},
     order::order,
-    scope::{Known, Place, Table, connection},
+    scope::{Known, Place, Table},
     slots::{Checker, Owner},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     flow::{self, Action, ConnectionSource, Flow, Named},
     machine::{self, BodyId, CardId, Leaf, Loop, Program},
     source::Source,
-    suggest, syntax,
+    syntax,
 };
 
 /// Leaf actions at once in a run of a flow that says nothing.
@@ -361,92 +362,6 @@ impl<'a> Planner<'a> {
             diagnostic.help("a card waits for every card that it reads and that its `after` names");
         self.checker.report(diagnostic);
     }
-}
-
-/// The connections of a flow, checked against the store.
-fn connections(
-    flow: &Flow,
-    store: &dyn Connections,
-    options: &CheckOptions,
-    diagnostics: &mut Diagnostics,
-) -> (Vec<PlannedConnection>, Table) {
-    let mut planned = Vec::with_capacity(flow.connections.len());
-    let mut table = Table::new();
-    for (declared, index) in flow.connections.iter().zip(0..) {
-        let alias = &declared.alias.value;
-        let replaced = options.connections.get(&**alias);
-        let (nickname, kind, span) = match &declared.source {
-            ConnectionSource::Nickname(nickname) => {
-                (Some(Arc::clone(&nickname.value)), None, nickname.span)
-            }
-            ConnectionSource::Caller { kind } => (None, Some(Arc::clone(&kind.value)), kind.span),
-            ConnectionSource::Broken => (None, None, declared.alias.span),
-        };
-        let nickname = replaced
-            .map(|nickname| Arc::from(nickname.as_str()))
-            .or(nickname);
-        let found = nickname.as_ref().map(|nickname| store.info(nickname));
-        let known_kind = match (&nickname, found) {
-            (Some(nickname), Some(None)) => {
-                let nicknames = store.nicknames();
-                let near = suggest::among(nickname, nicknames.iter().map(String::as_str));
-                diagnostics.push(
-                    Diagnostic::error(
-                        Code::CONNECTION_NOT_FOUND,
-                        span,
-                        match replaced {
-                            Some(_) => format!("there is no connection `{nickname}`, which shall stand for `{alias}`"),
-                            None => format!("there is no connection `{nickname}`"),
-                        },
-                    )
-                    .help(near.unwrap_or_else(|| {
-                        "`flowrun connections list` lists those that there are".to_owned()
-                    })),
-                );
-                None
-            }
-            (Some(nickname), Some(Some(info))) => {
-                if let Some(kind) = &kind
-                    && **kind != *info.kind
-                {
-                    diagnostics.push(
-                        Diagnostic::error(
-                            Code::WRONG_CONNECTION,
-                            span,
-                            format!(
-                                "connection `{nickname}` is of kind `{}`, and `{alias}` needs `{kind}`",
-                                info.kind
-                            ),
-                        )
-                        .help("give another with `--connection`"),
-                    );
-                }
-                Some(info.kind)
-            }
-            _ => None,
-        };
-        let ty = connection(known_kind.as_deref().or(kind.as_deref()));
-        table.insert(Arc::clone(alias), (index, ty));
-        planned.push(PlannedConnection {
-            alias: Arc::clone(alias),
-            nickname,
-            kind,
-        });
-    }
-    for (alias, nickname) in &options.connections {
-        if !table.contains_key(alias.as_str()) {
-            let aliases = planned.iter().map(|declared| &*declared.alias);
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::UNKNOWN_CONNECTION,
-                    flow.id.span,
-                    format!("the flow has no connection `{alias}` for `{nickname}` to stand for"),
-                )
-                .maybe_help(suggest::among(alias, aliases)),
-            );
-        }
-    }
-    (planned, table)
 }
 
 /// The machine's program. A flow without errors has one.

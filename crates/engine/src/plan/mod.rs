@@ -3,11 +3,15 @@
 
 mod actions;
 mod build;
+mod connections;
 mod draft;
 mod edges;
+mod functions;
 mod graph;
+mod hints;
 mod layout;
 mod order;
+mod rules;
 mod scope;
 mod slots;
 

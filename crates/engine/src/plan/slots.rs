@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use flowrun_card::{Connections, Field, Format, Object, Registry, Span, Type, TypeKind, Value};
+use flowrun_card::{Connections, Field, Object, Registry, Span, Type, TypeKind, Value};
 use indexmap::IndexMap;
 
 use super::{
     Slot,
     draft::Draft,
+    hints::{add, form_of, help_for, names, near_option},
     scope::{At, Known, Place},
 };
 use crate::{
@@ -112,7 +113,9 @@ impl Checker<'_> {
     }
 
     fn literal(&mut self, scalar: &Scalar, span: Span, expected: &Type) -> Option<Filled> {
-        if let TypeKind::Connection { kind } = &expected.kind {
+        if let TypeKind::Connection { kind } = &expected.kind
+            && !scalar.is_null()
+        {
             return self.alias(&scalar.text, span, kind.as_deref());
         }
         let value = match scalar.value(expected) {
@@ -169,75 +172,6 @@ impl Checker<'_> {
                 self.report(Diagnostic::error(code, span, message).maybe_help(help));
                 None
             }
-        }
-    }
-
-    /// A connection by its alias.
-    pub(super) fn alias(&mut self, alias: &str, span: Span, kind: Option<&str>) -> Option<Filled> {
-        let Some((index, ty)) = self.known.connections.get(alias).cloned() else {
-            let mut aliases: Vec<&str> = self
-                .known
-                .connections
-                .keys()
-                .map(|alias| &**alias)
-                .collect();
-            aliases.sort_unstable();
-            let help = if let Some(own) = self.known.nicknames.get(alias) {
-                format!("`{alias}` is the nickname behind the alias `{own}`: write `{own}`")
-            } else if self.store.info(alias).is_some() {
-                format!(
-                    "give the nickname an alias: `connections: {{ ALIAS: {alias} }}` at the top of the flow, and write `ALIAS` here"
-                )
-            } else {
-                suggest::among(alias, aliases).unwrap_or_else(|| {
-                    format!(
-                        "declare it: `connections: {{ {alias}: NICKNAME }}` at the top of the flow"
-                    )
-                })
-            };
-            self.report(
-                Diagnostic::error(
-                    Code::UNKNOWN_CONNECTION,
-                    span,
-                    format!("the flow has no connection `{alias}`"),
-                )
-                .help(help),
-            );
-            return None;
-        };
-        if let (Some(kind), TypeKind::Connection { kind: Some(found) }) = (kind, &ty.kind)
-            && kind != found
-        {
-            let help = self.connections_of(kind);
-            self.report(
-                Diagnostic::error(
-                    Code::WRONG_CONNECTION,
-                    span,
-                    format!("connection `{alias}` is of kind `{found}`, and this needs `{kind}`"),
-                )
-                .help(help),
-            );
-            return None;
-        }
-        if let (Some(kind), Some(needed)) = (kind, self.needed_kinds.get_mut(index as usize)) {
-            needed.get_or_insert_with(|| kind.into());
-        }
-        Some((Slot::Connection(index), ty))
-    }
-
-    /// Which connections of the flow are of a kind.
-    fn connections_of(&self, kind: &str) -> String {
-        let wanted = super::scope::connection(Some(kind));
-        let connections = self.known.connections.iter();
-        let mut aliases: Vec<&str> = connections
-            .filter(|(_, (_, ty))| *ty == wanted)
-            .map(|(alias, _)| &**alias)
-            .collect();
-        aliases.sort_unstable();
-        match aliases.as_slice() {
-            [] => format!("declare one of kind `{kind}` under `connections:`"),
-            [only] => format!("`{only}` is of that kind"),
-            some => format!("of that kind are {}", names(some.iter().copied())),
         }
     }
 
@@ -388,8 +322,9 @@ impl Checker<'_> {
             self.report(Diagnostic::error(Code::MISSING_INPUT, at, what).help(help));
             return Err(());
         };
-        match owner.connection {
-            Some((slot, ty)) if field.ty.accepts(ty) => {
+        let connection = owner.connection.filter(|(_, ty)| field.ty.accepts(ty));
+        match connection {
+            Some((slot, _)) => {
                 if let (Slot::Connection(index), Some(kind)) = (slot, kind)
                     && let Some(needed) = self.needed_kinds.get_mut(*index as usize)
                 {
@@ -397,8 +332,6 @@ impl Checker<'_> {
                 }
                 Ok(Some(slot.clone()))
             }
-            // The card's own connection is of another kind, and was reported.
-            Some(_) if field.required => Err(()),
             None if field.required => {
                 let (card, at) = owner.card.map_or(("", span), |(card, at)| {
                     (card, if owner.within { span } else { at })
@@ -421,13 +354,14 @@ impl Checker<'_> {
     }
 
     fn unknown_field(&mut self, key: &Key, fields: &IndexMap<String, Field>, owner: Owner<'_>) {
-        let names = || fields.keys().map(String::as_str);
         let message = match owner.card {
             Some((card, _)) if !owner.within => format!("`{card}` has no input `{}`", key.name),
             _ => format!("there is no field `{}` here", key.name),
         };
-        let help = suggest::among(&key.name, names())
-            .or_else(|| (!fields.is_empty()).then(|| format!("it has {}", self::names(names()))));
+        let help = suggest::among(&key.name, fields.keys().map(String::as_str)).or_else(|| {
+            (!fields.is_empty())
+                .then(|| format!("it has {}", names(fields.keys().map(String::as_str))))
+        });
         let help = help.unwrap_or_else(|| "it takes no inputs: remove this".to_owned());
         self.report(Diagnostic::error(Code::UNKNOWN_INPUT, key.span, message).help(help));
     }
@@ -478,64 +412,6 @@ impl Checker<'_> {
         );
         None
     }
-}
-
-/// Names in a sentence.
-pub(super) fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
-}
-
-/// The help for an input that is missing; of its description, the first sentence.
-pub(super) fn add(name: &str, description: &str) -> String {
-    let line = description.lines().next().unwrap_or_default();
-    let sentence = line.split(". ").next().unwrap_or_default();
-    let sentence = sentence.trim_end_matches('.');
-    let mut characters = sentence.chars();
-    let Some(first) = characters.next() else {
-        return format!("add `{name}:`");
-    };
-    let rest = characters.as_str();
-    // `S3` and `ETag` stay as they are.
-    let is_word = rest
-        .chars()
-        .next()
-        .is_none_or(|c| c.is_lowercase() || c == ' ');
-    if is_word {
-        format!("add `{name}:`, {}{rest}", first.to_lowercase())
-    } else {
-        format!("add `{name}:`, {sentence}")
-    }
-}
-
-/// How a value of a type is written, where it may not be known.
-fn form_of(expected: &Type) -> Option<String> {
-    Some(match &expected.kind {
-        TypeKind::List { .. } => "write a list: `[a, b]`".to_owned(),
-        TypeKind::Object { fields, .. } if !fields.is_empty() => {
-            let fields: Vec<String> = fields
-                .iter()
-                .filter(|(_, field)| field.required)
-                .map(|(name, _)| format!("{name}: …"))
-                .collect();
-            format!("write an object: `{{ {} }}`", fields.join(", "))
-        }
-        TypeKind::Object { .. } => "write an object: `{ key: value }`".to_owned(),
-        TypeKind::Boolean => "write `true` or `false`".to_owned(),
-        TypeKind::Integer { .. } => "write an integer, such as `3`".to_owned(),
-        TypeKind::Number { .. } => "write a number, such as `1.5`".to_owned(),
-        TypeKind::String { format, .. } => match format.as_ref()? {
-            Format::Date => "write a date: `2026-11-23`".to_owned(),
-            Format::DateTime => "write a datetime: `2026-11-23T10:00:00Z`".to_owned(),
-            Format::Duration => {
-                "write a duration: `500ms`, `30s`, `1h30m`, `2d` or `1w`".to_owned()
-            }
-            Format::Size => "write a size: `64MiB`, `5GB` or a number of bytes".to_owned(),
-            _ => return None,
-        },
-        TypeKind::File => "a file comes from a card or an input: `{{ inputs.NAME }}`".to_owned(),
-        _ => return None,
-    })
 }
 
 impl Slot {
@@ -596,68 +472,3 @@ pub(super) fn type_of(value: &Value) -> Type {
         Value::Connection(connection) => super::scope::connection(Some(connection.kind())),
     }
 }
-
-/// The option that was probably meant.
-fn near_option(expected: &Type, scalar: &Scalar) -> Option<String> {
-    let text = &*scalar.text;
-    match &expected.kind {
-        TypeKind::String { options, .. } => {
-            suggest::among(text, options.iter().map(String::as_str))
-        }
-        TypeKind::Boolean if matches!(text, "yes" | "on" | "Yes" | "On" | "TRUE") => {
-            Some("write `true`".to_owned())
-        }
-        TypeKind::Boolean if matches!(text, "no" | "off" | "No" | "Off" | "FALSE") => {
-            Some("write `false`".to_owned())
-        }
-        TypeKind::Boolean if scalar.style != Style::Plain && matches!(text, "true" | "false") => {
-            Some("a boolean stands without quotes".to_owned())
-        }
-        TypeKind::Integer { .. } | TypeKind::Number { .. }
-            if scalar.style != Style::Plain && text.parse::<f64>().is_ok() =>
-        {
-            Some("a number stands without quotes".to_owned())
-        }
-        TypeKind::Integer { .. } | TypeKind::Number { .. }
-            if text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            let digits = text.trim_start_matches('0');
-            let number = if digits.is_empty() { "0" } else { digits };
-            (number != text)
-                .then(|| format!("digits with a leading zero are a string: write `{number}`"))
-        }
-        _ => None,
-    }
-}
-
-/// What makes the found type fit, where there is a usual way.
-pub(super) fn help_for(expected: &Type, found: &Type) -> Option<String> {
-    match (&expected.kind, &found.kind) {
-        (TypeKind::String { .. }, TypeKind::List { items, .. })
-            if Type::string().accepts(items) && !items.is_any() =>
-        {
-            Some("`list.join` makes a text of it, `json.stringify` its JSON".to_owned())
-        }
-        (TypeKind::String { .. }, TypeKind::List { .. } | TypeKind::Object { .. }) => {
-            Some("`json.stringify` makes a text of it".to_owned())
-        }
-        (TypeKind::Connection { .. }, TypeKind::Connection { .. }) => {
-            Some("name a connection of the kind that is needed".to_owned())
-        }
-        (TypeKind::Connection { .. }, _) => Some(
-            "only `connections.ALIAS` or an input of type `connection` yields a connection"
-                .to_owned(),
-        ),
-        (TypeKind::Integer { .. } | TypeKind::Number { .. }, TypeKind::String { .. }) => Some(
-            "a text is no number, whatever it holds: `json.parse` reads one from it".to_owned(),
-        ),
-        (TypeKind::Boolean, _) => Some(CONDITION.to_owned()),
-        (TypeKind::List { .. }, TypeKind::Object { .. }) => {
-            Some("name the list in it, such as `cards.found.objects`".to_owned())
-        }
-        _ => None,
-    }
-}
-
-/// How a condition is made of what is none.
-pub(super) const CONDITION: &str = "compare it: `eq a b`, `gt a b`, `is_empty a`, `not (…)`";

@@ -8,6 +8,7 @@ mod positions;
 mod slips;
 mod spans;
 mod text;
+mod tree;
 
 pub(crate) use self::{
     node::{Entry, Key, Kind, Node, Scalar, Style},
