@@ -102,6 +102,8 @@ fn validate_reports_every_error_in_each_format() {
       |
     7 |     with: { bucket: reports, key: "{{ inputs.kye }}", text: 100%, size: 1 }
       |                                              ^^^
+      |
+      = help: declare it: `inputs: { kye: { type: string } }` at the top of the flow
 
     error[unknown-input]: `s3.upload` has no input `size`
      --> wrong.yaml:7:67
@@ -124,14 +126,14 @@ fn validate_reports_every_error_in_each_format() {
     exit 2
     -- stdout
     {"file":"wrong.yaml","code":"unknown-connection","severity":"error","message":"the flow has no connection `sauce`","primary":{"line":6,"column":17,"end_line":6,"end_column":22,"text":""},"secondary":[],"help":"did you mean `source`?"}
-    {"file":"wrong.yaml","code":"unknown-name","severity":"error","message":"the flow has no input `kye`","primary":{"line":7,"column":46,"end_line":7,"end_column":49,"text":""},"secondary":[],"help":null}
+    {"file":"wrong.yaml","code":"unknown-name","severity":"error","message":"the flow has no input `kye`","primary":{"line":7,"column":46,"end_line":7,"end_column":49,"text":""},"secondary":[],"help":"declare it: `inputs: { kye: { type: string } }` at the top of the flow"}
     {"file":"wrong.yaml","code":"unknown-input","severity":"error","message":"`s3.upload` has no input `size`","primary":{"line":7,"column":67,"end_line":7,"end_column":71,"text":""},"secondary":[],"help":"it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `if_none_match`"}
     "#);
-    assert_snapshot!(folder.flowrun("validate wrong.yaml --format github"), @r"
+    assert_snapshot!(folder.flowrun("validate wrong.yaml --format github"), @"
     exit 2
     -- stdout
     ::error file=wrong.yaml,line=6,endLine=6,col=17,endColumn=22,title=unknown-connection::the flow has no connection `sauce`%0Ahelp: did you mean `source`?
-    ::error file=wrong.yaml,line=7,endLine=7,col=46,endColumn=49,title=unknown-name::the flow has no input `kye`
+    ::error file=wrong.yaml,line=7,endLine=7,col=46,endColumn=49,title=unknown-name::the flow has no input `kye`%0Ahelp: declare it: `inputs: { kye: { type: string } }` at the top of the flow
     ::error file=wrong.yaml,line=7,endLine=7,col=67,endColumn=71,title=unknown-input::`s3.upload` has no input `size`%0Ahelp: it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `if_none_match`
     ");
 }
