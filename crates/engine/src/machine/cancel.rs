@@ -2,7 +2,7 @@
 //! nothing ends before all within it has.
 
 use super::command::{Command, End, FrameId, InstanceId, Place, Skip};
-use super::failure::Failure;
+use super::failure::{Cause, Failure};
 use super::frame::{CardState, Leaf, LeafState, Phase, Stage, Task};
 use super::turn::Turn;
 
@@ -64,6 +64,18 @@ impl Turn<'_> {
             self.run.tasks.push_back(Task::BodyEnded(owner));
         }
         self.clear_timer(owner);
+    }
+
+    /// Ends what was cancelled and in which all has ended. What failed on its own
+    /// before it could be cancelled is not lost: `first` is the failure that the
+    /// body or loop would have failed with, and it counts in what stands around it
+    /// as that of a leaf would. A run that was cancelled ends as cancelled all the
+    /// same.
+    pub(super) fn end_cancelled(&mut self, id: InstanceId, first: Option<Box<Cause>>) {
+        match first {
+            Some(cause) if self.run.state.flow != Some(id) => self.end(id, End::Failed(cause)),
+            _ => self.end(id, End::Cancelled),
+        }
     }
 
     fn cancel_leaf(&mut self, id: InstanceId, leaf: Leaf) {

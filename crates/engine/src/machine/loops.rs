@@ -79,7 +79,11 @@ impl Turn<'_> {
                 }
             }
             Phase::TimedOut if idle => self.fail(id, Failure::timeout()),
-            Phase::Cancelling if idle => self.end(id, End::Cancelled),
+            Phase::Cancelling if idle => {
+                let exceeded = state.is_exceeded(settings.tolerate);
+                let first = state.first.take().filter(|_| exceeded);
+                self.end_cancelled(id, first);
+            }
             _ => {}
         }
     }

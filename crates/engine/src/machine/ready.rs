@@ -206,7 +206,9 @@ impl Turn<'_> {
                     }
                 }
             }
-            (Phase::Failing, Some(cause)) => frame.first.note(local.into(), cause),
+            (Phase::Failing | Phase::Cancelling, Some(cause)) => {
+                frame.first.note(local.into(), cause);
+            }
             (Phase::Failing | Phase::TimedOut | Phase::Cancelling, _) => {}
         }
     }
@@ -234,7 +236,10 @@ impl Turn<'_> {
                 }
             }
             Phase::TimedOut => self.fail(owner, Failure::timeout()),
-            Phase::Cancelling => self.end(owner, End::Cancelled),
+            Phase::Cancelling => {
+                let first = frame.first.take();
+                self.end_cancelled(owner, first);
+            }
         }
     }
 }

@@ -336,7 +336,15 @@ impl Watch<'_> {
                     Some(stage) => panic!("{path:?} is at {stage:?}"),
                 }
             }
-            (End::Cancelled, Some(Stage::Body | Stage::Loop)) => own(Stop::Cancelling),
+            (End::Cancelled, Some(stage @ (Stage::Body | Stage::Loop))) => {
+                own(Stop::Cancelling);
+                let failed = match stage {
+                    Stage::Loop => self.is_exceeded(path),
+                    // Only a run is cancelled whatever failed in it.
+                    _ => !path.is_empty() && self.first_failed(path).is_some(),
+                };
+                assert!(!failed, "{path:?} is cancelled and a failure in it lost");
+            }
             (End::Cancelled, Some(stage)) => {
                 assert!(self.is_stopped(path), "nothing stopped {path:?}");
                 match stage {
@@ -350,9 +358,16 @@ impl Watch<'_> {
                     own(Stop::TimedOut);
                     assert_eq!(*cause, self.plan.cause(path, 0, timeout()));
                 } else {
-                    own(Stop::Failing);
+                    // What failed before it could be cancelled counts all the same.
+                    let cancelled = unit.unwrap().stop == Some(Stop::Cancelling);
+                    let is_loop = unit.unwrap().stage == Stage::Loop;
+                    match cancelled && !path.is_empty() {
+                        true => own(Stop::Cancelling),
+                        false => own(Stop::Failing),
+                    }
+                    assert!(!is_loop || self.is_exceeded(path), "{path:?}");
                     let first = self.first_failed(path);
-                    assert_eq!(*end, first, "not the first of those that failed");
+                    assert_eq!(Some(end), first, "not the first of those that failed");
                 }
             }
             (end, stage) => panic!("{path:?} is at {stage:?} and ends as {end:?}"),
@@ -360,11 +375,11 @@ impl Watch<'_> {
     }
 
     /// The end of the first card, or item, within that failed.
-    fn first_failed(&self, path: &Path) -> End {
+    fn first_failed(&self, path: &Path) -> Option<&End> {
         let within = |(inner, end): &(&Path, &End)| {
             matches!(end, End::Failed(_)) && around(inner).as_ref() == Some(path)
         };
-        self.ends.iter().find(within).unwrap().1.clone()
+        self.ends.iter().find(within).map(|(_, end)| end)
     }
 
     /// Nothing is forgotten, nothing exceeds its limits.
