@@ -68,6 +68,7 @@ pub use engine::{CheckOptions, Checked, Engine, EngineBuilder, InvalidFlow};
 pub use plan::Plan;
 pub use run::{
     CancelHandle, CardState, Counts, InputProblem, InvalidInputs, Journal, JournalError,
-    NullJournal, Record, Run, RunBuilder, RunError, RunEvent, RunReport, RunStatus, Ticket,
+    NullJournal, Record, Run, RunBuilder, RunError, RunEvent, RunReport, RunStatus, Subject,
+    Ticket,
 };
 pub use source::{Position, Source};

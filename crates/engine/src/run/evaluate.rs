@@ -1,6 +1,9 @@
 //! Evaluating what the machine asks for: expressions and inputs, against the value store.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use flowrun_card::{
     Arguments, ErrorKind, Function, FunctionCall, FunctionError, List, Mismatch, Object, Span,
@@ -267,6 +270,19 @@ impl<'a> View<'a> {
         };
         Ok(Value::Object(fields))
     }
+}
+
+/// Evaluates, and makes a panic of a function an error of the card, as it is for a card that runs in
+/// a task of its own.
+pub(super) fn guarded<T>(evaluation: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+    // Evaluating changes nothing, so a panic leaves nothing half changed.
+    catch_unwind(AssertUnwindSafe(evaluation)).unwrap_or_else(|_| {
+        // The panic's own text went to the panic hook; it may hold anything.
+        Err(RunError {
+            help: Some("this is a fault of the function: please report it".to_owned()),
+            ..RunError::new(ErrorKind::Unexpected, "a function panicked", None)
+        })
+    })
 }
 
 fn fit(ty: &Type, value: Value, span: Span) -> Result<Value, RunError> {

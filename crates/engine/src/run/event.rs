@@ -49,7 +49,8 @@ pub enum RunEvent {
         /// How long until the next.
         delay: Duration,
     },
-    /// A card, a loop or an item of one reached its terminal state.
+    /// A card, a loop or an item of one reached its terminal state. What was in flight when a run was
+    /// killed, or when its journal broke, reaches none.
     CardEnded {
         /// Its address.
         address: String,
@@ -57,7 +58,7 @@ pub enum RunEvent {
         state: CardState,
         /// Why, where it failed.
         error: Option<RunError>,
-        /// Since its first attempt began; zero for what never started.
+        /// Since it, or its first attempt, began; zero for what never started.
         duration: Duration,
     },
     /// The run is over.

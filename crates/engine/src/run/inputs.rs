@@ -1,18 +1,40 @@
 //! The inputs of a run: what was given, fitted to what the flow declares.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path};
+use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 use flowrun_card::{ConnectionRef, Connections, FileRef, Type, TypeKind, Value};
 
-use super::evaluate::{Globals, View};
+use super::evaluate::{Globals, View, guarded};
 use crate::{
     plan::{Plan, PlannedInput},
     suggest,
 };
 
+/// What a caller gives to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// An input.
+    Input,
+    /// A connection, by its alias.
+    Connection,
+}
+
+/// `input` or `connection`.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Subject::Input => "input",
+            Subject::Connection => "connection",
+        })
+    }
+}
+
 /// An input or connection that the run cannot use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputProblem {
+    /// Which of the two.
+    pub subject: Subject,
     /// The input or alias.
     pub name: String,
     /// What is wrong with it.
@@ -24,16 +46,8 @@ pub struct InputProblem {
 /// Every input and connection that the run cannot use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidInputs {
-    /// In the order of the flow, unknown ones last.
+    /// Connections, then inputs, each in the order of the flow and unknown ones last.
     pub problems: Vec<InputProblem>,
-}
-
-impl InvalidInputs {
-    pub(super) fn of(problem: InputProblem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
-    }
 }
 
 impl fmt::Display for InvalidInputs {
@@ -42,13 +56,21 @@ impl fmt::Display for InvalidInputs {
             if index > 0 {
                 f.write_str("; ")?;
             }
-            write!(f, "{}: {}", problem.name, problem.message)?;
+            problem.fmt(f)?;
         }
         Ok(())
     }
 }
 
 impl std::error::Error for InvalidInputs {}
+
+impl fmt::Display for InputProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`: {}", self.subject, self.name, self.message)
+    }
+}
+
+impl std::error::Error for InputProblem {}
 
 /// Fits what was given, fills in defaults, and finds files and connections.
 pub(super) fn resolve(
@@ -64,9 +86,8 @@ pub(super) fn resolve(
         let value = match given.remove(&*input.name) {
             Some(value) => Ok(value),
             None => match &input.default {
-                Some(slot) => View::of_globals(globals)
-                    .slot(slot)
-                    .map_err(|error| (error.message, None)),
+                Some(slot) => guarded(|| View::of_globals(globals).slot(slot))
+                    .map_err(|error| (error.message, error.help)),
                 None if input.required => Err((
                     "missing".to_owned(),
                     Some(match &input.description {
@@ -97,6 +118,7 @@ pub(super) fn resolve(
         });
         values.push(value.unwrap_or_else(|(message, help)| {
             problems.push(InputProblem {
+                subject: Subject::Input,
                 name: input.name.to_string(),
                 message,
                 help,
@@ -106,6 +128,7 @@ pub(super) fn resolve(
     }
     for name in given.keys() {
         problems.push(InputProblem {
+            subject: Subject::Input,
             name: name.clone(),
             message: "the flow has no such input".to_owned(),
             help: suggest::among(name, declared.iter().map(|input| &*input.name)),
@@ -129,10 +152,14 @@ fn refer(
     match (&ty.kind, &value) {
         (TypeKind::File, Value::String(path)) => {
             let path = folder.join(&**path);
-            let metadata = fs::metadata(&path)
-                .map_err(|error| (format!("cannot read `{}`: {error}", path.display()), None))?;
+            let metadata = fs::metadata(&path).map_err(|error| {
+                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+                let help = "name a file that this user can read".to_owned();
+                (message, Some(help))
+            })?;
             if !metadata.is_file() {
-                return Err((format!("`{}` is no file", path.display()), None));
+                let message = format!("`{}` is no file", path.display());
+                return Err((message, Some("name a file, not a folder".to_owned())));
             }
             Ok(Value::File(FileRef::new(path, metadata.len(), None)))
         }
@@ -152,6 +179,19 @@ fn refer(
     }
 }
 
+/// An operating system's error as part of a message: without its number and its capital.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text
+        .split_once(" (os error")
+        .map_or(&*text, |(reason, _)| reason);
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
 impl Plan {
     /// Reads the text of an input, as given on a command line, by its declaration: numbers and
     /// booleans as JSON writes them, lists and objects as JSON, all else as it is. The path of a
@@ -161,6 +201,7 @@ impl Plan {
     /// Text that is no value of the declared type, and an input that the flow does not have.
     pub fn read_input(&self, name: &str, text: &str, folder: &Path) -> Result<Value, InputProblem> {
         let problem = |message: String, help: Option<String>| InputProblem {
+            subject: Subject::Input,
             name: name.to_owned(),
             message,
             help,

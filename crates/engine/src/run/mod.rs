@@ -2,13 +2,17 @@
 
 mod clock;
 mod driver;
+mod ends;
 mod error;
 mod evaluate;
 mod event;
 mod inputs;
 mod journal;
+mod perform;
+mod recording;
 mod store;
 mod tasks;
+mod timers;
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, sync::Arc};
 
@@ -17,13 +21,13 @@ use jiff::Timestamp;
 
 pub use error::RunError;
 pub use event::{CardState, Counts, RunEvent, RunReport, RunStatus};
-pub use inputs::{InputProblem, InvalidInputs};
+pub use inputs::{InputProblem, InvalidInputs, Subject};
 pub use journal::{Journal, JournalError, NullJournal, Record, Ticket};
 
 use self::{
     clock::SystemClock,
     driver::{Controls, Driver, Watch},
-    evaluate::{Globals, View},
+    evaluate::{Globals, View, guarded},
     tasks::World,
 };
 use crate::{
@@ -36,13 +40,15 @@ use crate::{
 pub struct CancelHandle(Controls);
 
 impl CancelHandle {
-    /// Asks the run to end: running cards clean up and end as cancelled, within 30 seconds; the
-    /// rest is skipped.
+    /// Asks the run to end: running cards clean up and end as cancelled, within 30 seconds, after
+    /// which they are dropped; the rest is skipped. A card that blocks its thread cannot be dropped,
+    /// and is waited for.
     pub fn cancel(&self) {
         self.0.cancel.cancel();
     }
 
-    /// Ends the run where it stands. Cards do not clean up.
+    /// Ends the run where it stands, within a second. Cards do not clean up. What was in flight
+    /// reaches no end: no event tells of it, and nothing counts it.
     pub fn kill(&self) {
         self.0.kill.cancel();
     }
@@ -118,7 +124,8 @@ impl RunBuilder {
         self
     }
 
-    /// Calls `watch` with every event, in order, on the run's own task: it must be quick.
+    /// Calls `watch` with every event, in order, on the run's own task: there is no queue that could
+    /// grow, so it must be quick, and a panic in it is one of [`Run::wait`].
     #[must_use]
     pub fn watch(mut self, watch: impl FnMut(&RunEvent) + Send + 'static) -> Self {
         self.watch = Some(Box::new(watch));
@@ -132,13 +139,7 @@ impl RunBuilder {
     pub fn start(self) -> Result<Run, InvalidInputs> {
         let clock = match self.clock {
             Some(clock) => clock,
-            None => Arc::new(SystemClock::new().map_err(|error| {
-                InvalidInputs::of(InputProblem {
-                    name: "run".to_owned(),
-                    message: format!("the operating system gives no random bits: {error}"),
-                    help: None,
-                })
-            })?),
+            None => Arc::new(SystemClock::new()),
         };
         let started_at = clock.now();
         let run_id = clock::run_id(&*clock);
@@ -200,21 +201,12 @@ fn connections(
     let mut problems = Vec::new();
     let mut problem = |name: &str, message: String, help: Option<String>| {
         problems.push(InputProblem {
+            subject: Subject::Connection,
             name: name.to_owned(),
             message,
             help,
         });
     };
-    for alias in overrides.keys() {
-        if !planned
-            .iter()
-            .any(|connection| *connection.alias == **alias)
-        {
-            let help =
-                crate::suggest::among(alias, planned.iter().map(|connection| &*connection.alias));
-            problem(alias, format!("the flow has no connection `{alias}`"), help);
-        }
-    }
     let mut values = Vec::new();
     for connection in planned {
         let alias = &*connection.alias;
@@ -226,7 +218,9 @@ fn connections(
             let kind = connection.kind.as_deref().unwrap_or_default();
             problem(
                 alias,
-                format!("the flow leaves connection `{alias}` of kind `{kind}` to its caller"),
+                format!(
+                    "missing: the flow leaves it to its caller, and needs one of kind `{kind}`"
+                ),
                 Some(format!("add `--connection {alias}=NICKNAME`")),
             );
             values.push(Value::Null);
@@ -260,6 +254,16 @@ fn connections(
             }
         }
         values.push(Value::Null);
+    }
+    for alias in overrides.keys() {
+        if !planned
+            .iter()
+            .any(|connection| *connection.alias == **alias)
+        {
+            let help =
+                crate::suggest::among(alias, planned.iter().map(|connection| &*connection.alias));
+            problem(alias, "the flow has no such connection".to_owned(), help);
+        }
     }
     (values, problems)
 }
@@ -295,11 +299,14 @@ impl Run {
     }
 
     /// Runs to the end. Must be awaited on a tokio runtime with time enabled. Dropping the future
-    /// drops every card where it stands.
+    /// drops every card where it stands, as [`CancelHandle::kill`] does.
     pub async fn wait(mut self) -> RunReport {
         let identity = self.world.identity.clone();
         let clock = Arc::clone(&self.world.clock);
-        let store = Arc::clone(&self.world.connections);
+        let _sessions = Sessions {
+            connections: Arc::clone(&self.world.connections),
+            run_id: identity.run_id.clone(),
+        };
         if let Some(watch) = &mut self.watch {
             watch(&RunEvent::RunStarted {
                 run_id: identity.run_id.clone(),
@@ -328,7 +335,7 @@ impl Run {
                 counts: driven.counts,
             }
         };
-        let report = match vars(&self.plan, &mut self.globals) {
+        match vars(&self.plan, &mut self.globals) {
             Err(error) => {
                 let report = report(driver::Driven {
                     outcome: Err(error),
@@ -356,16 +363,26 @@ impl Run {
                 }
                 report
             }
-        };
-        store.release(&report.run_id);
-        report
+        }
+    }
+}
+
+/// The sessions of a run, forgotten when it ends: also where its future is dropped.
+struct Sessions {
+    connections: Arc<dyn Connections>,
+    run_id: String,
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.connections.release(&self.run_id);
     }
 }
 
 /// Evaluates the flow's vars, each over those before it.
 fn vars(plan: &Plan, globals: &mut Globals) -> Result<(), RunError> {
     for var in &plan.vars {
-        let value = View::of_globals(globals).slot(&var.slot)?;
+        let value = guarded(|| View::of_globals(globals).slot(&var.slot))?;
         globals.vars.push(value);
     }
     Ok(())

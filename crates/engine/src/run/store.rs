@@ -90,6 +90,12 @@ impl Store {
         self.values.remove(&handle).unwrap_or_default()
     }
 
+    /// Drops a value or an error that nobody took over.
+    pub(super) fn discard(&mut self, handle: Handle) {
+        self.values.remove(&handle);
+        self.errors.remove(&handle);
+    }
+
     pub(super) fn put_error(&mut self, error: RunError) -> Handle {
         let handle = self.handle();
         self.errors.insert(handle, error);
@@ -129,13 +135,30 @@ impl Store {
         self.closed = frame.errors;
     }
 
-    /// Drops the errors of the body that was closed last, but the one that its owner failed with.
-    pub(super) fn drop_closed_errors(&mut self, but: Option<Handle>) {
-        for handle in std::mem::take(&mut self.closed) {
+    /// Drops the errors of what ended within a card or item that ends now, but the one that it
+    /// failed with.
+    pub(super) fn drop_errors(&mut self, place: Place, but: Option<Handle>) {
+        let mut errors = std::mem::take(&mut self.closed);
+        if place.index.is_none()
+            && let Some(state) = self.loops.get_mut(&(place.frame, place.card))
+        {
+            errors.extend(state.first_failed.take().map(|(_, handle)| handle));
+        }
+        for handle in errors {
             if Some(handle) != but {
                 self.errors.remove(&handle);
             }
         }
+    }
+
+    /// Whether all is gone but the error that the run failed with, as it must be at the end.
+    pub(super) fn holds_only(&self, error: Option<Handle>) -> bool {
+        let unused = |handle: &Handle| Some(*handle) != error && !self.closed.contains(handle);
+        self.values.is_empty()
+            && self.frames.is_empty()
+            && self.loops.is_empty()
+            && self.lists.is_empty()
+            && !self.errors.keys().any(unused)
     }
 
     /// The address of a card or item.

@@ -2,7 +2,7 @@
 //! to end before it is made to.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -22,7 +22,11 @@ use super::journal::{Journal, Record};
 use crate::machine::InstanceId;
 
 /// How long a cancelled card may take to clean up before it is dropped.
-pub(crate) const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a killed run waits for its cards to be dropped. A card that does not block its thread
+/// is dropped at once; one that does is left behind.
+const ABORT: Duration = Duration::from_secs(1);
 
 /// What every attempt of a run shares.
 #[derive(Clone)]
@@ -56,6 +60,8 @@ pub(super) struct Ended {
     pub(super) instance: InstanceId,
     pub(super) attempt: u32,
     pub(super) result: Result<Value, CardError>,
+    /// Whether it was asked to end.
+    pub(super) was_asked: bool,
 }
 
 struct Attempt {
@@ -63,6 +69,8 @@ struct Attempt {
     attempt: u32,
     cancellation: CancellationToken,
     abort: AbortHandle,
+    /// When its grace time ends, once it was asked to end.
+    grace: Option<Instant>,
 }
 
 /// The attempts in flight.
@@ -70,8 +78,8 @@ pub(super) struct Tasks {
     set: JoinSet<Result<Value, CardError>>,
     attempts: HashMap<Id, Attempt>,
     ids: HashMap<InstanceId, Id>,
-    /// Cancelled attempts and when their grace ends, soonest first.
-    grace: std::collections::VecDeque<(Instant, Id)>,
+    /// Cancelled attempts by when their grace ends, soonest first.
+    grace: BTreeMap<(Instant, InstanceId), Id>,
 }
 
 impl Tasks {
@@ -80,7 +88,7 @@ impl Tasks {
             set: JoinSet::new(),
             attempts: HashMap::new(),
             ids: HashMap::new(),
-            grace: std::collections::VecDeque::new(),
+            grace: BTreeMap::new(),
         }
     }
 
@@ -129,6 +137,7 @@ impl Tasks {
                 attempt,
                 cancellation,
                 abort,
+                grace: None,
             },
         );
         progress
@@ -139,32 +148,32 @@ impl Tasks {
         let Some(id) = self.ids.get(&instance).copied() else {
             return;
         };
-        if let Some(attempt) = self.attempts.get(&id)
-            && !attempt.cancellation.is_cancelled()
+        if let Some(attempt) = self.attempts.get_mut(&id)
+            && attempt.grace.is_none()
         {
             attempt.cancellation.cancel();
-            self.grace.push_back((Instant::now() + GRACE, id));
+            let end = Instant::now() + GRACE;
+            attempt.grace = Some(end);
+            self.grace.insert((end, instance), id);
         }
     }
 
     /// When the next grace time ends, if an attempt is within one.
-    pub(super) fn next_grace(&mut self) -> Option<Instant> {
-        while let Some((deadline, id)) = self.grace.front() {
-            if self.attempts.contains_key(id) {
-                return Some(*deadline);
-            }
-            self.grace.pop_front();
-        }
-        None
+    pub(super) fn next_grace(&self) -> Option<Instant> {
+        self.grace.first_key_value().map(|((end, _), _)| *end)
     }
 
-    /// Drops the attempts whose grace time is over; each then ends as cancelled.
+    /// Drops the attempts whose grace time is over; each then ends as cancelled. One that blocks its
+    /// thread is waited for: what it does to the world would go on without it.
     pub(super) fn end_grace(&mut self) {
+        if self.grace.is_empty() {
+            return;
+        }
         let now = Instant::now();
-        while let Some((deadline, id)) = self.grace.front().copied()
-            && deadline <= now
+        while let Some(first) = self.grace.first_entry()
+            && first.key().0 <= now
         {
-            self.grace.pop_front();
+            let id = first.remove();
             if let Some(attempt) = self.attempts.get(&id) {
                 attempt.abort.abort();
             }
@@ -190,18 +199,24 @@ impl Tasks {
             };
             if let Some(attempt) = self.attempts.remove(&id) {
                 self.ids.remove(&attempt.instance);
+                if let Some(end) = attempt.grace {
+                    self.grace.remove(&(end, attempt.instance));
+                }
                 return Ended {
                     instance: attempt.instance,
                     attempt: attempt.attempt,
                     result,
+                    was_asked: attempt.grace.is_some(),
                 };
             }
         }
     }
 
-    /// Drops every attempt where it stands and waits until all are gone.
+    /// Drops every attempt where it stands and waits until all are gone, for a moment at most.
     pub(super) async fn abort_all(&mut self) {
-        self.set.shutdown().await;
+        self.set.abort_all();
+        let gone = async { while self.set.join_next().await.is_some() {} };
+        tokio::time::timeout(ABORT, gone).await.ok();
     }
 }
 

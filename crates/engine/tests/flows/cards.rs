@@ -8,7 +8,7 @@ use std::{
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionKind, ConnectionRef, Ctx, Effect, ErrorKind, Example,
-    Idempotency, InputError, Partial, Permissions, Registry, Rule, Scope, Value,
+    Function, Idempotency, InputError, Partial, Permissions, Registry, Rule, Scope, Value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,7 @@ pub(crate) fn register(registry: &mut Registry, log: &Log) {
         .and_then(|registry| registry.card(Write(log.clone())))
         .and_then(|registry| registry.card(Mark))
         .and_then(|registry| registry.card(Panic))
+        .and_then(|registry| registry.function(&EXPLODE))
         .unwrap();
 }
 
@@ -419,6 +420,8 @@ struct Block(Log);
 struct BlockInput {
     /// How long the clean-up takes, in milliseconds.
     clean_up: Option<u64>,
+    /// Whether the clean-up goes wrong.
+    fails: Option<bool>,
 }
 
 impl Card for Block {
@@ -433,6 +436,10 @@ impl Card for Block {
         self.0.note(format!("{} cancelled", ctx.address()));
         tokio::time::sleep(Duration::from_millis(input.clean_up.unwrap_or(0))).await;
         self.0.note(format!("{} cleaned up", ctx.address()));
+        if input.fails == Some(true) {
+            let kind = ErrorKind::Integrity;
+            return Err(CardError::new(kind, "the clean-up went wrong"));
+        }
         Err(CardError::cancelled())
     }
 }
@@ -570,3 +577,16 @@ impl Card for Panic {
         panic!("a secret in a panic")
     }
 }
+
+/// A function that panics.
+static EXPLODE: Function = Function {
+    name: "test.explode",
+    title: "A function for tests",
+    description: "Stands in a test.",
+    parameters: &[],
+    returns: |_| flowrun_card::Type::ANY,
+    examples: &[],
+    since: "0.1.0",
+    search_terms: &[],
+    body: |_| panic!("a secret in a panic"),
+};

@@ -279,8 +279,8 @@ impl<'a> Case<'a> {
                 .problems
                 .iter()
                 .map(|problem| match &problem.help {
-                    None => format!("{}: {}", problem.name, problem.message),
-                    Some(help) => format!("{}: {} (help: {help})", problem.name, problem.message),
+                    None => problem.to_string(),
+                    Some(help) => format!("{problem} (help: {help})"),
                 })
                 .collect();
             lines.join("\n")

@@ -245,13 +245,13 @@ cards:
     )
     .run()
     .await;
-    assert_snapshot!(ran.end(), @"failed cancelled: a: ended with an error of kind `cancelled` (attempts: 1) at 3:3");
+    assert_snapshot!(ran.end(), @"failed cancelled: a: no luck with attempt 1 (attempts: 1) at 3:3");
     assert_snapshot!(ran.events(), @"
-        run of f started
-        a started test.flaky attempt 1
-        a failed: cancelled: a: ended with an error of kind `cancelled` (attempts: 1) at 3:3
-        run failed
-        ");
+    run of f started
+    a started test.flaky attempt 1
+    a failed: cancelled: a: no luck with attempt 1 (attempts: 1) at 3:3
+    run failed
+    ");
 }
 
 #[tokio::test(start_paused = true)]

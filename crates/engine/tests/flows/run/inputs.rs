@@ -43,7 +43,7 @@ async fn inputs_are_fitted_to_what_is_declared() {
                 .collect::<List>(),
         )
     };
-    assert_snapshot!(given(&[]).await, @"text: missing (help: add `--input text=VALUE`)");
+    assert_snapshot!(given(&[]).await, @"input `text`: missing (help: add `--input text=VALUE`)");
     assert_snapshot!(given(&[("text", "a".into())]).await, @r#"succeeded {"all":["a",3,"careful","2026-11-23",null,"f at 2024-10-04T00:00:00Z",[1]]}"#);
     assert_snapshot!(given(&[("text", "a".into()), ("note", Value::Null)]).await, @r#"succeeded {"all":["a",3,"careful","2026-11-23",null,"f at 2024-10-04T00:00:00Z",[1]]}"#);
     assert_snapshot!(given(&[("text", 3_i64.into()), ("list", list(&[2, 3]))]).await, @r#"succeeded {"all":["3",3,"careful","2026-11-23",null,"f at 2024-10-04T00:00:00Z",[2,3]]}"#);
@@ -60,20 +60,20 @@ async fn inputs_are_fitted_to_what_is_declared() {
         ])
         .await,
         @"
-        text: expected a string, found a list
-        count: expected an integer, found a string
-        mode: expected one of `fast`, `careful`, found `slow`
-        day: `tomorrow` is no date
-        shelf: there is no connection `demo-report` (help: did you mean `demo-reports`?)
-        list: `[0]`: expected an integer, found a string
-        txt: the flow has no such input (help: did you mean `text`?)
-        zzz: the flow has no such input
-        "
+    input `text`: expected a string, found a list
+    input `count`: expected an integer, found a string
+    input `mode`: expected one of `fast`, `careful`, found `slow`
+    input `day`: `tomorrow` is no date
+    input `shelf`: there is no connection `demo-report` (help: did you mean `demo-reports`?)
+    input `list`: `[0]`: expected an integer, found a string
+    input `txt`: the flow has no such input (help: did you mean `text`?)
+    input `zzz`: the flow has no such input
+    "
     );
     assert_snapshot!(given(&[("text", Value::Null), ("count", 10_i64.into())]).await, @"
-        text: expected a string, found null
-        count: 10 is not between 1 and 9
-        ");
+    input `text`: expected a string, found null
+    input `count`: 10 is not between 1 and 9
+    ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,13 +95,13 @@ outputs: { a: "{{ cards.a }}" }
             .await;
         ran.map_or_else(|problems| problems, |ran| ran.end())
     };
-    assert_snapshot!(given(&[]).await, @"vault: the flow leaves connection `vault` of kind `shelf` to its caller (help: add `--connection vault=NICKNAME`)");
+    assert_snapshot!(given(&[]).await, @"connection `vault`: missing: the flow leaves it to its caller, and needs one of kind `shelf` (help: add `--connection vault=NICKNAME`)");
     assert_snapshot!(given(&[("vault", "demo-vault")]).await, @r#"succeeded {"a":{"from":"demo-reports/a","to":"demo-vault/b"}}"#);
     assert_snapshot!(given(&[("vault", "mail"), ("shelf", "demo-report"), ("vlt", "x")]).await, @"
-        vlt: the flow has no connection `vlt`
-        shelf: there is no connection `demo-report` (help: did you mean `demo-reports`?)
-        vault: connection `mail` is of kind `smtp`, and `vault` needs `shelf`
-        ");
+    connection `shelf`: there is no connection `demo-report` (help: did you mean `demo-reports`?)
+    connection `vault`: connection `mail` is of kind `smtp`, and `vault` needs `shelf`
+    connection `vlt`: the flow has no such connection
+    ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,5 +121,5 @@ outputs: { a: "{{ cards.a }}" }
     };
     assert_snapshot!(given("demo-vault").await, @r#"succeeded {"a":{"objects":[{"key":"demo-vault-0","size":0,"owner":null}],"token":null}}"#);
     assert_snapshot!(given("mail").await, @"failed invalid_input: a: `connection`: connection `mail` is of kind `smtp`, and this needs `shelf` (attempts: 0) at 4:3");
-    assert_snapshot!(given("demo").await, @"shelf: there is no connection `demo`");
+    assert_snapshot!(given("demo").await, @"input `shelf`: there is no connection `demo`");
 }

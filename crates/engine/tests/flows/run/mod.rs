@@ -2,6 +2,7 @@
 //! runtime's own and paused, so that no timing decides a test.
 
 mod cancel;
+mod embedding;
 mod events;
 mod failures;
 mod inputs;
