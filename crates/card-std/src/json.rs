@@ -4,7 +4,6 @@ use flowrun_card::{Arguments, Function, FunctionError, FunctionExample, Paramete
 
 use crate::{
     bounds::{MAX_TEXT, TextWriter},
-    reader::{Reader, integer_out_of_range, is_lost},
     types,
 };
 
@@ -69,50 +68,5 @@ fn parse(arguments: &Arguments<'_>) -> Result<Value, FunctionError> {
     if text.len() > MAX_TEXT {
         return Err(FunctionError::new("the JSON text is longer than 16 MiB"));
     }
-    let mut source = serde_json::Deserializer::from_str(&text);
-    let value = Reader::read(&mut source, false)
-        .and_then(|value| source.end().map(|()| value))
-        .map_err(|error| FunctionError::new(format!("the text is no JSON to read: {error}")))?;
-    match lost_integer(&text) {
-        Some(integer) => Err(FunctionError::new(integer_out_of_range(integer))),
-        None => Ok(value),
-    }
-}
-
-/// The first integer of a valid JSON text that no flow can hold: serde_json turns one into the
-/// nearest floating point number without a word.
-fn lost_integer(json: &str) -> Option<&str> {
-    // Outside of strings, the runs of these characters that hold a digit are a valid text's numbers.
-    let in_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
-    outside_strings(json)
-        .flat_map(|part| part.split(move |c| !in_number(c)))
-        .find(|number| is_lost(number))
-}
-
-/// The parts of a valid JSON text that stand between its strings.
-fn outside_strings(json: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(json);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let Some((part, mut inside)) = text.split_once('"') else {
-            rest = None;
-            return Some(text);
-        };
-        rest = loop {
-            let Some(place) = inside.find(['"', '\\']) else {
-                break None;
-            };
-            // Both are one byte long, and so is what a backslash escapes where it matters.
-            let escaped = inside.as_bytes().get(place) == Some(&b'\\');
-            let after = place.saturating_add(if escaped { 2 } else { 1 });
-            let Some((_, after)) = inside.split_at_checked(after) else {
-                break None;
-            };
-            inside = after;
-            if !escaped {
-                break Some(inside);
-            }
-        };
-        Some(part)
-    })
+    Value::from_json(&text).map_err(|error| FunctionError::new(error.to_string()))
 }

@@ -23,7 +23,6 @@ mod json;
 mod list;
 mod logic;
 mod number;
-mod reader;
 mod text;
 mod types;
 mod yaml;

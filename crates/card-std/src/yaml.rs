@@ -1,19 +1,20 @@
 //! The YAML functions.
 
-use flowrun_card::{Arguments, Function, FunctionError, FunctionExample, Parameter, Type, Value};
+use flowrun_card::{
+    Arguments, Function, FunctionError, FunctionExample, Parameter, Type, Value, ValueError,
+};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use crate::{
-    bounds::TextWriter,
-    reader::{MAX_DEPTH, Reader, TOO_DEEP, integer_out_of_range, is_lost},
-    types,
-};
+use crate::{bounds::TextWriter, types};
 
 pub(crate) const FUNCTIONS: &[&Function] = &[&STRINGIFY, &PARSE];
 
 /// The longest YAML text that is read. Its parser keeps an event of some hundred bytes for every
-/// two bytes of text at worst.
+/// two bytes of text at worst, and no more than one value comes of them.
 const MAX_YAML: usize = 1 << 20;
+
+/// How deep lists and objects may stand in each other, as in a flow.
+const MAX_DEPTH: usize = 64;
 
 const STRINGIFY: Function = Function {
     name: "yaml.stringify",
@@ -78,16 +79,23 @@ fn parse(arguments: &Arguments<'_>) -> Result<Value, FunctionError> {
     let refuse =
         |message: String| FunctionError::new(format!("the text is no YAML to read: {message}"));
     survey(&text).map_err(refuse)?;
-    Reader::read(serde_yaml::Deserializer::from_str(&text), true)
-        .map_err(|error| refuse(error.to_string()))
+    serde_yaml::from_str(&text).map_err(|error| refuse(error.to_string()))
 }
 
 /// Refuses what the codec would not: it takes quadratic time over deep nesting, follows tags and
-/// aliases, and turns integers of many digits into floating point numbers.
+/// aliases, reads merge keys as keys, and turns integers of many digits into floating point numbers.
 fn survey(text: &str) -> Result<(), String> {
-    let mut depth: usize = 0;
+    // The lists and objects that are open; of an object, whether a key is next.
+    let mut open: Vec<Option<bool>> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| error.to_string())?;
+        let mut is_key = false;
+        if let Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) = event
+            && let Some(Some(key_next)) = open.last_mut()
+        {
+            is_key = *key_next;
+            *key_next = !is_key;
+        }
         let problem = match event {
             Event::Alias(_)
             | Event::Scalar(_, _, 1.., _)
@@ -98,18 +106,21 @@ fn survey(text: &str) -> Result<(), String> {
             Event::Scalar(_, _, _, Some(_))
             | Event::SequenceStart(_, Some(_))
             | Event::MappingStart(_, Some(_)) => Some("tags (`!name`) are not read".to_owned()),
+            Event::Scalar(word, ScalarStyle::Plain, ..) if is_key && word == "<<" => {
+                Some("merge keys (`<<`) are not read".to_owned())
+            }
             // Digits with a leading zero are text.
             Event::Scalar(word, ScalarStyle::Plain, ..)
-                if !word.trim_start_matches(['-', '+']).starts_with('0') && is_lost(&word) =>
+                if !word.trim_start_matches(['-', '+']).starts_with('0') =>
             {
-                Some(integer_out_of_range(&word))
+                ValueError::of_lost_integer(&word).map(|error| error.to_string())
             }
             Event::SequenceStart(..) | Event::MappingStart(..) => {
-                depth = depth.saturating_add(1);
-                (depth > MAX_DEPTH).then(|| TOO_DEEP.to_owned())
+                open.push(matches!(event, Event::MappingStart(..)).then_some(true));
+                (open.len() > MAX_DEPTH).then(|| "nested more than 64 levels deep".to_owned())
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                depth = depth.saturating_sub(1);
+                open.pop();
                 None
             }
             _ => None,

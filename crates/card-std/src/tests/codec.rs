@@ -134,9 +134,16 @@ fn yaml_reads() {
         (
             "b: {<<: {k: 1}}\n",
             Err(&*format!(
-                "{no}: b: merge keys (`<<`) are not read at line 1 column 4"
+                "{no}: merge keys (`<<`) are not read at line 1 column 5"
             )),
         ),
+        (
+            "{a: [<<], '<<': <<, ? [<<] : b}",
+            Err(&*format!(
+                "{no}: invalid type: sequence, expected a string at line 1 column 23"
+            )),
+        ),
+        ("{a: [<<], '<<': <<}", Ok(r#"{"a":["<<"],"<<":"<<"}"#)),
         (
             "a: 1\n---\nb: 2\n",
             Err(&*format!(
@@ -242,6 +249,8 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_refused(text in "[ \\t\\n:#'\"|>&*!,\\[\\]{}?~<0-9a-c-]{0,40}") {
+        // To JSON's reader `-0` is a number, as only that has a negative zero; to YAML's an integer.
+        prop_assume!(!text.contains("-0"));
         let json = call_values("json.parse", &[text.as_str().into()]);
         let yaml = call_values("yaml.parse", &[text.into()]);
         // YAML holds JSON, but for what only its parser limits.

@@ -2,6 +2,7 @@
 
 mod file;
 mod handover;
+mod json;
 mod list;
 mod number;
 mod object;
@@ -61,6 +62,28 @@ pub enum ValueError {
     Number {
         /// The number as text.
         number: String,
+    },
+    /// An integer outside `i64::MIN..=u64::MAX`.
+    #[error(
+        "{integer} is no integer between {} and {}; write it in quotes to keep its digits",
+        i64::MIN,
+        u64::MAX
+    )]
+    Integer {
+        /// The integer as text, at most 80 characters of it.
+        integer: String,
+    },
+    /// A text is not JSON.
+    #[error("the text is no JSON to read: {message}")]
+    NotJson {
+        /// What is wrong, and where.
+        message: String,
+    },
+    /// A text is JSON, but a key stands twice in an object of it, or it is past a bound.
+    #[error("the text is no JSON to read: {message}")]
+    RefusedJson {
+        /// What is wrong, and where.
+        message: String,
     },
 }
 

@@ -1,18 +1,18 @@
 //! From a [`Value`] to a Rust type: a serde deserializer, and `Deserialize` for `Value` itself.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use serde::{
     Deserialize, Deserializer,
     de::{
-        DeserializeOwned, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
-        Unexpected, VariantAccess, Visitor,
+        DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess,
+        SeqAccess, Unexpected, VariantAccess, Visitor,
         value::{MapDeserializer, SeqDeserializer},
     },
     forward_to_deserialize_any,
 };
 
-use super::{List, Object, Value, ValueError, handover};
+use super::{Integer, List, Object, Value, ValueError, handover};
 
 /// Reads a Rust value. Files, connections and nested [`Value`]s come through as they are.
 ///
@@ -214,7 +214,7 @@ pub(crate) fn deserialize_native<'de, D: Deserializer<'de>>(
         ) -> Result<Value, D::Error> {
             match handover::take() {
                 Some(value) => Ok(value),
-                None => deserializer.deserialize_any(Data),
+                None => deserializer.deserialize_any(Data::default()),
             }
         }
     }
@@ -228,10 +228,67 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Builds a value from plain data of any format.
-struct Data;
+/// How deep lists and objects may stand in each other where there are bounds, as in a flow.
+const MAX_DEPTH: usize = 64;
 
-impl<'de> Visitor<'de> for Data {
+/// How much of plain data becomes a value.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds<'a> {
+    /// How many values the whole may still make.
+    values: &'a Cell<usize>,
+    depth: usize,
+}
+
+impl<'a> Bounds<'a> {
+    pub(super) fn new(values: &'a Cell<usize>) -> Self {
+        Self { values, depth: 0 }
+    }
+}
+
+/// Builds a value from plain data of any format, within bounds or within those of the format. A key
+/// that stands twice in one object is refused: keeping one would lose the other silently.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Data<'a> {
+    bounds: Option<Bounds<'a>>,
+}
+
+impl<'a> Data<'a> {
+    pub(super) fn within(bounds: Bounds<'a>) -> Self {
+        Self {
+            bounds: Some(bounds),
+        }
+    }
+
+    /// For what stands in a list or object.
+    fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
+        let Some(bounds) = self.bounds else {
+            return Ok(self);
+        };
+        if bounds.depth == MAX_DEPTH {
+            return Err(E::custom("nested more than 64 levels deep"));
+        }
+        Ok(Self::within(Bounds {
+            depth: bounds.depth + 1,
+            ..bounds
+        }))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Data<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        if let Some(bounds) = self.bounds {
+            let left = bounds.values.get().checked_sub(1);
+            bounds
+                .values
+                .set(left.ok_or_else(|| D::Error::custom("more than 1,000,000 values"))?);
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Data<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,11 +304,11 @@ impl<'de> Visitor<'de> for Data {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(Data)
+        deserializer.deserialize_any(self)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Value, D::Error> {
-        inner.deserialize_any(Data)
+        inner.deserialize_any(self)
     }
 
     fn visit_bool<E>(self, boolean: bool) -> Result<Value, E> {
@@ -266,6 +323,18 @@ impl<'de> Visitor<'de> for Data {
         Ok(integer.into())
     }
 
+    fn visit_i128<E: serde::de::Error>(self, integer: i128) -> Result<Value, E> {
+        Integer::from_i128(integer)
+            .map(Value::Integer)
+            .ok_or_else(|| out_of_range(&integer))
+    }
+
+    fn visit_u128<E: serde::de::Error>(self, integer: u128) -> Result<Value, E> {
+        u64::try_from(integer)
+            .map(Value::from)
+            .map_err(|_| out_of_range(&integer))
+    }
+
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Value, E> {
         Value::number(number)
             .map_err(|_| E::invalid_value(Unexpected::Float(number), &"a finite number"))
@@ -276,18 +345,32 @@ impl<'de> Visitor<'de> for Data {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element::<Value>()? {
+        while let Some(item) = items.next_element_seed(inner)? {
             list.push(item);
         }
         Ok(Value::List(List::from(list)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let inner = self.inner()?;
         let mut object = Object::new();
-        while let Some((name, value)) = fields.next_entry::<String, Value>()? {
-            object.insert(name, value);
+        while let Some(name) = fields.next_key::<String>()? {
+            if object.get(&name).is_some() {
+                let name: String = name.chars().take(80).collect();
+                return Err(A::Error::custom(format_args!(
+                    "the key `{name}` stands twice in one object"
+                )));
+            }
+            object.insert(name, fields.next_value_seed(inner)?);
         }
         Ok(Value::Object(object))
     }
+}
+
+fn out_of_range<E: serde::de::Error>(integer: &dyn fmt::Display) -> E {
+    E::custom(ValueError::Integer {
+        integer: integer.to_string(),
+    })
 }

@@ -110,3 +110,50 @@ fn a_secret_never_shows() {
     let secret = crate::Secret::new("hunter2");
     assert!(!format!("{secret:?}").contains("hunter2"));
 }
+
+#[test]
+fn nothing_of_a_text_is_lost_silently() {
+    let range = "is no integer between -9223372036854775808 and 18446744073709551615; write it in \
+                 quotes to keep its digits";
+    let no = "the text is no JSON to read:";
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let long = "9".repeat(300);
+    for (text, expect) in [
+        ("[]", Ok(())),
+        (r#"{"a":{"b":1e30},"b":"99999999999999999999"}"#, Ok(())),
+        (&nested(64), Ok(())),
+        (
+            &nested(65),
+            Err(format!(
+                "{no} nested more than 64 levels deep at line 1 column 66"
+            )),
+        ),
+        (
+            r#"{"a":{"b":1,"b":2}}"#,
+            Err(format!(
+                "{no} the key `b` stands twice in one object at line 1 column 15"
+            )),
+        ),
+        (
+            "[1",
+            Err(format!("{no} EOF while parsing a list at line 1 column 2")),
+        ),
+        (
+            r#"["\"",18446744073709551616]"#,
+            Err(format!("18446744073709551616 {range}")),
+        ),
+        (
+            "-9223372036854775809",
+            Err(format!("-9223372036854775809 {range}")),
+        ),
+        (&long, Err(format!("{} {range}", "9".repeat(80)))),
+    ] {
+        let read = Value::from_json(text);
+        let expect_value = expect.is_ok().then(|| serde_json::from_str(text).unwrap());
+        assert_eq!(read.as_ref().ok(), expect_value.as_ref(), "{text}");
+        assert_eq!(read.map(drop).map_err(|error| error.to_string()), expect);
+    }
+    // Through serde, whatever the format: a key twice.
+    let error = serde_json::from_str::<Value>(r#"[{"a":1,"a":2}]"#).unwrap_err();
+    assert!(error.to_string().contains("`a` stands twice"), "{error}");
+}

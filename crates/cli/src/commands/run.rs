@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write as _, path::Path};
 
-use flowrun_card::Value;
+use flowrun_card::{Value, ValueError};
 use flowrun_engine::{CancelHandle, Checked, Plan, RunEvent, Source};
 
 use crate::{
@@ -42,10 +42,7 @@ fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exi
     run = run.watch(watcher(arguments, verbose));
     let run = run.start().map_err(|invalid| {
         for problem in &invalid.problems {
-            render::error(
-                &format!("`{}`: {}", problem.name, problem.message),
-                problem.help.as_deref(),
-            );
+            render::error(&problem.to_string(), problem.help.as_deref());
         }
         Exit::Invalid
     })?;
@@ -149,10 +146,7 @@ fn inputs(plan: &Plan, arguments: &Run) -> Result<BTreeMap<String, Value>, Exit>
             }
             Err(problem) => {
                 failed = true;
-                render::error(
-                    &format!("input `{}`: {}", problem.name, problem.message),
-                    problem.help.as_deref(),
-                );
+                render::error(&problem.to_string(), problem.help.as_deref());
             }
         }
     }
@@ -176,7 +170,23 @@ fn read_inputs(path: &Path) -> Result<BTreeMap<String, Value>, Exit> {
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_INPUTS {
         return Err(invalid("the file is larger than 16 MiB".to_owned()));
     }
-    serde_yaml::from_str(&text).map_err(|error| invalid(error.to_string()))
+    // JSON is YAML too, but its own reader loses nothing of a long number.
+    let inputs = match Value::from_json(&text) {
+        Err(ValueError::NotJson { .. }) => {
+            serde_yaml::from_str(&text).map_err(|error| invalid(error.to_string()))?
+        }
+        read => read.map_err(|error| invalid(error.to_string()))?,
+    };
+    match inputs {
+        Value::Object(inputs) => Ok(inputs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect()),
+        other => Err(invalid(format!(
+            "expected an object of inputs, found {}",
+            other.type_name()
+        ))),
+    }
 }
 
 /// Ctrl-C, or a request to terminate, cancels the run; a second one ends it where it stands.

@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
-use flowrun_card::{ConnectionRef, Connections, FileRef, Type, TypeKind, Value};
+use flowrun_card::{ConnectionRef, Connections, FileRef, Type, TypeKind, Value, ValueError};
 
 use super::evaluate::{Globals, View, guarded};
 use crate::{
     plan::{Plan, PlannedInput},
     suggest,
 };
+
+/// The most characters of a given text that a message repeats.
+const MAX_SHOWN: usize = 80;
 
 /// What a caller gives to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,11 +197,12 @@ fn reason(error: &io::Error) -> String {
 
 impl Plan {
     /// Reads the text of an input, as given on a command line, by its declaration: numbers and
-    /// booleans as JSON writes them, lists and objects as JSON, all else as it is. The path of a
+    /// booleans as JSON writes them, lists and objects as JSON, all else as it is. JSON is read as
+    /// [`Value::from_json`] reads it. The path of a
     /// file starts at `folder`, where it is relative.
     ///
     /// # Errors
-    /// Text that is no value of the declared type, and an input that the flow does not have.
+    /// Text that is no value of the declared type, JSON that cannot be read whole, and an input that the flow does not have.
     pub fn read_input(&self, name: &str, text: &str, folder: &Path) -> Result<Value, InputProblem> {
         let problem = |message: String, help: Option<String>| InputProblem {
             subject: Subject::Input,
@@ -218,21 +222,29 @@ impl Plan {
             | TypeKind::Integer { .. }
             | TypeKind::Number { .. }
             | TypeKind::List { .. }
-            | TypeKind::Object { .. } => serde_json::from_str(text).map_err(|_| {
-                let example = match &input.ty.kind {
-                    TypeKind::Boolean => "true",
-                    TypeKind::Integer { .. } => "42",
-                    TypeKind::Number { .. } => "4.2",
-                    TypeKind::List { .. } => r#"["a","b"]"#,
-                    _ => r#"{"a":1}"#,
-                };
-                problem(
-                    format!("expected {}, found `{text}`", input.ty),
-                    Some(format!("write it as JSON, such as `{example}`")),
-                )
+            | TypeKind::Object { .. } => Value::from_json(text).map_err(|error| match error {
+                ValueError::NotJson { .. } => {
+                    let example = match &input.ty.kind {
+                        TypeKind::Boolean => "true",
+                        TypeKind::Integer { .. } => "42",
+                        TypeKind::Number { .. } => "4.2",
+                        TypeKind::List { .. } => r#"["a","b"]"#,
+                        _ => r#"{"a":1}"#,
+                    };
+                    let start: String = text.chars().take(MAX_SHOWN).collect();
+                    let more = if start.len() < text.len() { "…" } else { "" };
+                    problem(
+                        format!("expected {}, found `{start}{more}`", input.ty),
+                        Some(format!("write it as JSON, such as `{example}`")),
+                    )
+                }
+                error => problem(error.to_string(), None),
             })?,
             TypeKind::File => Value::string(folder.join(text).to_string_lossy()),
-            TypeKind::Any => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+            TypeKind::Any => match Value::from_json(text) {
+                Err(ValueError::NotJson { .. }) => Value::from(text),
+                read => read.map_err(|error| problem(error.to_string(), None))?,
+            },
             _ => Value::from(text),
         };
         Ok(value)

@@ -1,7 +1,9 @@
 //! Inputs and connections that a run is given.
 
+use std::path::Path;
+
 use flowrun_card::{List, Value};
-use flowrun_engine::NullJournal;
+use flowrun_engine::{CheckOptions, Engine, NullJournal};
 use insta::assert_snapshot;
 
 use crate::{cards::Log, support::flow};
@@ -122,4 +124,49 @@ outputs: { a: "{{ cards.a }}" }
     assert_snapshot!(given("demo-vault").await, @r#"succeeded {"a":{"objects":[{"key":"demo-vault-0","size":0,"owner":null}],"token":null}}"#);
     assert_snapshot!(given("mail").await, @"failed invalid_input: a: `connection`: connection `mail` is of kind `smtp`, and this needs `shelf` (attempts: 0) at 4:3");
     assert_snapshot!(given("demo").await, @"input `shelf`: there is no connection `demo`");
+}
+
+#[test]
+fn texts_of_a_command_line_are_read_whole_or_refused() {
+    let text = r#"flow: f
+inputs:
+  count: { type: integer }
+  list: { type: list }
+  object: { type: object }
+  any: { type: any }
+  text: { type: string }
+cards: {}
+"#;
+    let engine = Engine::builder().build();
+    let checked = engine.check("f", text.as_bytes(), &CheckOptions::default());
+    let plan = checked.into_plan().unwrap();
+    let read = |name: &str, text: &str| match plan.read_input(name, text, Path::new("/")) {
+        Ok(value) => value.to_string(),
+        Err(problem) => problem.to_string(),
+    };
+    assert_snapshot!(read("count", "42"), @"42");
+    assert_snapshot!(read("count", "18446744073709551616"), @"input `count`: 18446744073709551616 is no integer between -9223372036854775808 and 18446744073709551615; write it in quotes to keep its digits");
+    assert_snapshot!(read("count", "a"), @"input `count`: expected an integer, found `a`");
+    assert_snapshot!(read("list", &"x".repeat(200)), @"input `list`: expected a list, found `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…`");
+    assert_snapshot!(read("list", r#"[{"a":1,"a":2}]"#), @"input `list`: the text is no JSON to read: the key `a` stands twice in one object at line 1 column 11");
+    assert_snapshot!(read("object", r#"{"a":[18446744073709551616]}"#), @"input `object`: 18446744073709551616 is no integer between -9223372036854775808 and 18446744073709551615; write it in quotes to keep its digits");
+    assert_snapshot!(read("any", r#"{"a":1}"#), @r#"{"a":1}"#);
+    assert_snapshot!(read("any", r#"{"a":1,"a":2}"#), @"input `any`: the text is no JSON to read: the key `a` stands twice in one object at line 1 column 10");
+    assert_snapshot!(read("any", "-9223372036854775809"), @"input `any`: -9223372036854775809 is no integer between -9223372036854775808 and 18446744073709551615; write it in quotes to keep its digits");
+    assert_snapshot!(read("any", "{a"), @r#""{a""#);
+    assert_snapshot!(read("text", "18446744073709551616"), @r#""18446744073709551616""#);
+    assert_snapshot!(read("txt", "a"), @"input `txt`: the flow has no such input");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_can_be_a_file() {
+    let given = async |path: &str| {
+        let ran = flow("flow: f\ninputs: { file: { type: file } }\ncards: {}\n")
+            .with(|run| run.input("file", path))
+            .try_run(NullJournal, Log::default())
+            .await;
+        ran.map_or_else(|problems| problems, |ran| ran.end())
+    };
+    assert_snapshot!(given("none").await, @"input `file`: cannot read `/flows/none`: no such file or directory (help: name a file that this user can read)");
+    assert_snapshot!(given("/").await, @"input `file`: `/` is no file (help: name a file, not a folder)");
 }
