@@ -45,11 +45,17 @@ fn what_is_no_file() {
     -- stderr
     error: cannot read `none.yaml`: no such file or directory
     ");
-    assert_snapshot!(refused(&folder, "folder"), @r"
+    assert_snapshot!(folder.flowrun("run folder"), @r"
     exit 2
     -- stderr
     error: cannot read `folder`: is a directory
     help: name a flow file in it
+    ");
+    assert_snapshot!(folder.flowrun("validate folder"), @r"
+    exit 2
+    -- stderr
+    error: there is no flow in `folder`
+    help: a flow is a file that ends in `.yaml` and has a line that begins with `flow:`
     ");
     assert_snapshot!(refused(&folder, "folder/none.yaml"), @r"
     exit 2
@@ -480,10 +486,10 @@ fn the_sandbox_needs_a_port_of_this_machine() {
     let folder = Folder::of_flows();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    assert_snapshot!(folder.flowrun_with(&["sandbox", "--listen", &address]), @r"
+    assert_snapshot!(folder.flowrun_with(&["sandbox", "--listen", &address]), @"
     exit 2
     -- stderr
-    error: cannot listen on 127.0.0.1:PORT: Address already in use (os error 98)
+    error: cannot listen on 127.0.0.1:PORT (another process listens there): choose another port, or port 0 for a free one
     ");
     assert_snapshot!(folder.flowrun("sandbox --listen 0.0.0.0:0"), @r"
     exit 2
@@ -503,21 +509,21 @@ fn the_sandbox_needs_a_port_of_this_machine() {
 fn the_sandbox_needs_a_folder_that_it_can_write() {
     let folder = Folder::of_flows();
     folder.write("file", "");
-    assert_snapshot!(folder.flowrun("sandbox --state file"), @r"
+    assert_snapshot!(folder.flowrun("sandbox --state file"), @"
     exit 2
     -- stderr
-    error: cannot create file: File exists (os error 17)
+    error: cannot create file (a file stands where a folder should be): use another folder, one that can be read and written
     ");
-    assert_snapshot!(folder.flowrun("sandbox --state file/state"), @r"
+    assert_snapshot!(folder.flowrun("sandbox --state file/state"), @"
     exit 2
     -- stderr
-    error: cannot create file/state: Not a directory (os error 20)
+    error: cannot create file/state (a file stands where a folder should be): use another folder, one that can be read and written
     ");
     if Path::new("/proc/self").exists() {
-        assert_snapshot!(folder.flowrun("sandbox --state /proc/state"), @r"
-    exit 2
-    -- stderr
-    error: cannot create /proc/state: No such file or directory (os error 2)
-    ");
+        assert_snapshot!(folder.flowrun("sandbox --state /proc/state"), @"
+        exit 2
+        -- stderr
+        error: cannot create /proc/state (no such file or directory): use another folder, one that can be read and written
+        ");
     }
 }

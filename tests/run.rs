@@ -359,20 +359,21 @@ fn inputs_are_read_by_their_types() {
         "-i",
         "file=none.txt",
     ]);
-    assert_snapshot!(unfit, @r"
+    assert_snapshot!(unfit, @"
     exit 2
     -- stderr
-    error: `count`: 0 is not at least 1
-    error: `day`: `2026-02-30` is no date
-    error: `person`: `name`: missing
-    error: `file`: cannot read `FOLDER/none.txt`: No such file or directory (os error 2)
-    error: `name`: missing
+    error: input `count`: 0 is not at least 1
+    error: input `day`: `2026-02-30` is no date
+    error: input `person`: `name`: missing
+    error: input `file`: cannot read `FOLDER/none.txt`: no such file or directory
+    help: name a file that this user can read
+    error: input `name`: missing
     help: add `--input name=VALUE`
     ");
-    assert_snapshot!(folder.flowrun("inputs.yaml"), @r"
+    assert_snapshot!(folder.flowrun("inputs.yaml"), @"
     exit 2
     -- stderr
-    error: `name`: missing
+    error: input `name`: missing
     help: add `--input name=VALUE`
     ");
     assert_snapshot!(folder.flowrun("inputs.yaml --input name"), @r"
@@ -435,16 +436,16 @@ fn inputs_stand_in_a_file() {
     -- stderr
     error: inputs `none.yaml`: no such file or directory
     ");
-    assert_snapshot!(folder.flowrun("inputs.yaml --inputs list.yaml"), @r"
+    assert_snapshot!(folder.flowrun("inputs.yaml --inputs list.yaml"), @"
     exit 2
     -- stderr
-    error: inputs `list.yaml`: invalid type: sequence, expected a map
+    error: inputs `list.yaml`: expected an object of inputs, found a list
     ");
-    assert_snapshot!(folder.flowrun("inputs.yaml --inputs other.yaml"), @r"
+    assert_snapshot!(folder.flowrun("inputs.yaml --inputs other.yaml"), @"
     exit 2
     -- stderr
-    error: `count`: expected an integer, found a string
-    error: `nmae`: the flow has no such input
+    error: input `count`: expected an integer, found a string
+    error: input `nmae`: the flow has no such input
     help: did you mean `name`?
     ");
 }
@@ -596,14 +597,14 @@ fn the_sandbox_says_why_it_does_not_start() {
     folder.write("missing.yaml", MISSING);
     // A file where the folder of its state should be: as good as a read-only disk, also for root.
     folder.write(".flowrun", "");
-    assert_snapshot!(folder.flowrun("missing.yaml"), @r"
+    assert_snapshot!(folder.flowrun("missing.yaml"), @"
     exit 4
     -- stderr
     run missing RUN
       ✗ head failed s3.head_object (TIME)
       - after skipped
     failed after TIME: 1 failed, 1 skipped
-    error[connection]: the sandbox of `FOLDER` does not start: cannot create FOLDER/.flowrun/sandbox: Not a directory (os error 20)
+    error[connection]: the sandbox of `FOLDER` does not start: cannot create FOLDER/.flowrun/sandbox (a file stands where a folder should be): use another folder, one that can be read and written
       card: head
       at: missing.yaml:4:3
       connection: demo-reports

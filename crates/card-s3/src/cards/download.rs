@@ -154,17 +154,21 @@ outputs:
         let s3 = S3::open(ctx, &plan.connection).await?;
         let (target, output) = ctx.until_cancelled(download(ctx, &s3, plan)).await?;
         // Quick, and not to be left half done.
-        target.keep().await?;
+        let kept = target.keep().await;
+        kept.map_err(|error| plan.place.placed(&s3, error))?;
         Ok(output)
     }
 }
 
 async fn download(ctx: &Ctx, s3: &S3, plan: &Plan) -> Result<(Target, Output), CardError> {
     let mut object = ObjectStream::open(ctx, s3, &plan.place).await?;
-    let mut target = Target::create(ctx, &ctx.resolve(&plan.folder), &plan.to).await?;
+    let of_object = |error| plan.place.placed(s3, error);
+    let folder = ctx.resolve(&plan.folder);
+    let target = Target::create(ctx, &folder, &plan.to).await;
+    let mut target = target.map_err(of_object)?;
     ctx.progress().set_total_bytes(object.length());
     while let Some(bytes) = object.chunk().await? {
-        target.write(&bytes).await?;
+        target.write(&bytes).await.map_err(of_object)?;
         ctx.progress().add_bytes(bytes.len() as u64);
     }
     let output = Output {
