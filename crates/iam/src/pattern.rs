@@ -1,7 +1,5 @@
 //! IAM's wildcards: `*` for any text, `?` for any one character, and escapes for the literal ones.
 
-use std::str::Chars;
-
 /// A text with wildcards, as actions, resources and string conditions have them.
 ///
 /// `*` is any number of characters (none too, and `/` and `:` among them), `?` is exactly one. In
@@ -11,22 +9,23 @@ use std::str::Chars;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pattern {
     source: String,
-    tokens: Vec<Token>,
+    pub(crate) tokens: Vec<Token>,
     ignore_case: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Token {
+pub(crate) enum Token {
     Char(char),
     One,
     Many,
 }
 
 impl Token {
-    fn takes(self, found: char) -> bool {
+    /// Whether whatever the other one stands for is one character that this one takes.
+    fn takes(self, found: Token) -> bool {
         match self {
-            Token::Char(wanted) => wanted == found,
-            Token::One => true,
+            Token::Char(_) => self == found,
+            Token::One => found != Token::Many,
             Token::Many => false,
         }
     }
@@ -86,31 +85,14 @@ impl Pattern {
 
     /// Literal texts, escaped where IAM would read more in them, and `*` for each `None`.
     pub(crate) fn of_pieces<'a>(pieces: impl IntoIterator<Item = Option<&'a str>>) -> Self {
-        let mut source = String::new();
-        let mut tokens = Vec::new();
+        let mut pattern = Self::of_tokens(&[]);
         for piece in pieces {
             match piece {
-                None if tokens.last() == Some(&Token::Many) => {}
-                None => {
-                    source.push('*');
-                    tokens.push(Token::Many);
-                }
-                Some(text) => {
-                    for c in text.chars() {
-                        match c {
-                            '*' | '?' | '$' => source.extend(['$', '{', c, '}']),
-                            other => source.push(other),
-                        }
-                        tokens.push(Token::Char(c));
-                    }
-                }
+                None => pattern.push(Token::Many),
+                Some(text) => text.chars().for_each(|c| pattern.push(Token::Char(c))),
             }
         }
-        Self {
-            source,
-            tokens,
-            ignore_case: false,
-        }
+        pattern
     }
 
     fn with_escapes(source: &str, plain: fn(&str, &mut Vec<Token>)) -> Result<Self, String> {
@@ -150,10 +132,81 @@ impl Pattern {
     /// Whether the whole text fits. Takes time up to the product of both lengths, and no memory.
     pub fn matches(&self, text: &str) -> bool {
         if self.ignore_case {
-            fits(&self.tokens, text.to_ascii_lowercase().chars())
+            let text = text.to_ascii_lowercase();
+            fits(&self.tokens, text.chars().map(Token::Char))
         } else {
-            fits(&self.tokens, text.chars())
+            fits(&self.tokens, text.chars().map(Token::Char))
         }
+    }
+
+    /// Whether this fits every text that the other fits. It says no where it cannot tell, which
+    /// is only where `?` and `*` stand side by side in another order.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        fits(&self.tokens, other.tokens.iter().copied())
+    }
+
+    /// Whether some text fits both. Takes time up to the product of both lengths.
+    pub fn overlaps(&self, other: &Pattern) -> bool {
+        // At each place of this pattern: which places of the other one a common start can reach.
+        let width = other.tokens.len().saturating_add(1);
+        let mut reached = vec![false; width];
+        if let Some(first) = reached.first_mut() {
+            *first = true;
+        }
+        for token in self.tokens.iter().map(Some).chain([None]) {
+            let mut next = vec![false; width];
+            let mut from_left = false;
+            for (place, here) in reached.iter_mut().enumerate() {
+                *here |= from_left;
+                let theirs = other.tokens.get(place);
+                let is_many = |one: Option<&Token>| one == Some(&Token::Many);
+                from_left = *here && (is_many(token) || is_many(theirs));
+                let goes_on = match (token, theirs) {
+                    (Some(Token::Many), _) | (Some(_), Some(Token::Many)) => Some(place),
+                    (Some(ours), Some(theirs)) if ours.takes(*theirs) || theirs.takes(*ours) => {
+                        Some(place.saturating_add(1))
+                    }
+                    _ => None,
+                };
+                if let Some(target) = goes_on.and_then(|target| next.get_mut(target)) {
+                    *target |= *here;
+                }
+            }
+            if token.is_none() {
+                return reached.last() == Some(&true);
+            }
+            reached = next;
+        }
+        false
+    }
+
+    /// Whether it is one text only.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.tokens.iter().all(|token| matches!(token, Token::Char(_)))
+    }
+
+    /// These tokens, written with escapes.
+    pub(crate) fn of_tokens(tokens: &[Token]) -> Self {
+        let mut pattern = Self {
+            source: String::new(),
+            tokens: Vec::new(),
+            ignore_case: false,
+        };
+        for &token in tokens {
+            pattern.push(token);
+        }
+        pattern
+    }
+
+    fn push(&mut self, token: Token) {
+        match token {
+            Token::Char(c @ ('*' | '?' | '$')) => self.source.extend(['$', '{', c, '}']),
+            Token::Char(other) => self.source.push(other),
+            Token::One => self.source.push('?'),
+            Token::Many if self.tokens.last() == Some(&Token::Many) => return,
+            Token::Many => self.source.push('*'),
+        }
+        self.tokens.push(token);
     }
 }
 
@@ -207,12 +260,12 @@ impl ArnPattern {
 const ARN_PARTS: usize = 6;
 
 /// The usual two-pointer match: on a mismatch the last `*` takes one character more.
-fn fits(tokens: &[Token], text: Chars<'_>) -> bool {
+fn fits<Text: Iterator<Item = Token> + Clone>(tokens: &[Token], text: Text) -> bool {
     let (mut tokens, mut text) = (tokens, text);
-    let mut last_many: Option<(&[Token], Chars<'_>)> = None;
+    let mut last_many: Option<(&[Token], Text)> = None;
     loop {
         match tokens.split_first() {
-            None if text.as_str().is_empty() => return true,
+            None if text.clone().next().is_none() => return true,
             None => {}
             Some((Token::Many, tail)) => {
                 last_many = Some((tail, text.clone()));
@@ -359,6 +412,39 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_pattern_covers_or_overlaps_another() {
+        for (a, b, covers, overlaps) in [
+            ("*", "a", true, true),
+            ("a*", "a*b", true, true),
+            ("a*", "a", true, true),
+            ("a*b", "a*", false, true),
+            ("a?", "a*", false, true),
+            ("a?", "ab", true, true),
+            ("a", "b", false, false),
+            ("*a", "*b", false, false),
+            ("a*", "*b", false, true),
+            ("a${*}", "a*", false, true),
+            ("a${*}", "ab", false, false),
+            ("a*", "a${*}", true, true),
+        ] {
+            let (left, right) = (Pattern::wildcard(a).unwrap(), Pattern::wildcard(b).unwrap());
+            assert_eq!(left.covers(&right), covers, "`{a}` covers `{b}`");
+            assert_eq!(left.overlaps(&right), overlaps, "`{a}` overlaps `{b}`");
+        }
+    }
+
+    /// Every text of `a` and `b` up to a length.
+    fn texts(longest: u32) -> impl Iterator<Item = String> {
+        (0..=longest).flat_map(|length| {
+            (0..1_u32 << length).map(move |bits| {
+                (0..length)
+                    .map(|at| if bits >> at & 1 == 0 { 'a' } else { 'b' })
+                    .collect()
+            })
+        })
+    }
+
     /// The same rule written for the eye instead of for speed.
     fn reference(pattern: &[char], text: &[char]) -> bool {
         match pattern.split_first() {
@@ -377,6 +463,28 @@ mod tests {
                 Pattern::wildcard(&pattern).unwrap().matches(&text),
                 reference(&chars(&pattern), &chars(&text))
             );
+        }
+
+        #[test]
+        fn covering_and_overlapping_agree_with_the_texts(
+            a in "[ab*?]{0,5}",
+            b in "[ab*?]{0,5}",
+            text in "[ab]{0,6}",
+        ) {
+            let (a, b) = (Pattern::wildcard(&a).unwrap(), Pattern::wildcard(&b).unwrap());
+            if a.covers(&b) {
+                prop_assert!(a.matches(&text) || !b.matches(&text));
+                prop_assert!(a.overlaps(&b));
+            }
+            prop_assert_eq!(a.overlaps(&b), b.overlaps(&a));
+            prop_assert!(a.overlaps(&b) || !(a.matches(&text) && b.matches(&text)));
+            // Shortest common texts of such patterns are no longer than both together.
+            if a.overlaps(&b) {
+                prop_assert!(
+                    texts(10).any(|text| a.matches(&text) && b.matches(&text)),
+                    "`{}` and `{}`", a.source(), b.source()
+                );
+            }
         }
 
         #[test]
