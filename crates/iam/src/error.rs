@@ -27,3 +27,86 @@ pub enum PolicyError {
         problem: String,
     },
 }
+
+/// A policy that is too long for what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SizeError {
+    /// It is too long on every [`Rung`](crate::Rung).
+    #[error(
+        "the policy has {chars} characters even with whole buckets and action wildcards, and \
+         at most {limit} fit, so let fewer buckets share it"
+    )]
+    NoRungFits {
+        /// How long it is on the last rung.
+        chars: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// A statement that cannot be divided is too long by itself.
+    #[error(
+        "a policy of one statement has {chars} characters and cannot be divided further, and at \
+         most {limit} fit, so widen it, such as a long key to its prefix"
+    )]
+    StatementTooLong {
+        /// How long a policy of this statement is.
+        chars: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+}
+
+/// A trust that is not written down, as it would not be the one that was meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// A whole account and no External ID.
+    #[error(
+        "an account as a whole is trusted only under an External ID, so give one, or name the \
+         principals"
+    )]
+    NoExternalId,
+    /// More than two External IDs.
+    #[error("{count} External IDs are given, and a role takes one, or two while it is rotated")]
+    TooManyExternalIds {
+        /// How many.
+        count: usize,
+    },
+    /// A text that STS does not take as an External ID.
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+    #[error("`{id}` is not an External ID, which has 2 to 1224 letters, digits and `_+=,.@:/-`")]
+    ExternalId {
+        /// The text; an External ID is no secret.
+        id: String,
+    },
+    /// An empty list of principals.
+    #[error("no principal is named, so the role would trust nobody")]
+    NobodyTrusted,
+    /// Not an account.
+    #[error("`{account}` is not an account id, which has twelve digits")]
+    Account {
+        /// What was given.
+        account: String,
+    },
+    /// Not an identity that `aws:PrincipalArn` can name.
+    #[error(
+        "`{arn}` is not the ARN of a user or role of the partition `{partition}`; for a session \
+         name its role"
+    )]
+    Principal {
+        /// What was given.
+        arn: String,
+        /// The partition of the role that trusts.
+        partition: String,
+    },
+    /// Over [`TRUST_POLICY_CHARS`](crate::trust::TRUST_POLICY_CHARS).
+    #[error(
+        "the trust policy has {chars} characters, and at most {limit} fit, so name fewer principals"
+    )]
+    TooLong {
+        /// How long it is.
+        chars: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+}

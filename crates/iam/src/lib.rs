@@ -25,20 +25,32 @@
 //! # Ok::<(), flowrun_iam::PolicyError>(())
 //! ```
 
+mod access_level;
+mod compact;
 mod condition;
 mod error;
 mod evaluate;
 mod json;
+mod merge;
 mod parse;
 mod pattern;
 mod permissions;
 mod policy;
 mod principal;
+mod split;
+#[cfg(test)]
+mod testing;
+pub mod trust;
 
+pub use access_level::AccessLevel;
+pub use compact::{Compacted, Rung};
 pub use condition::{Condition, Conditions, Operand, Operator};
-pub use error::PolicyError;
+pub use error::{PolicyError, SizeError, TrustError};
 pub use evaluate::{Decision, Request, evaluate};
 pub use parse::{MAX_DOCUMENT_BYTES, MAX_LIST, MAX_STATEMENTS};
 pub use pattern::{ArnPattern, Pattern};
 pub use policy::{Actions, Effect, Policy, Resources, Statement, TrustPolicy};
 pub use principal::{Caller, Principal};
+pub use split::{
+    INLINE_POLICIES_CHARS, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_CHARS, SESSION_POLICY_CHARS,
+};

@@ -182,7 +182,9 @@ impl Pattern {
 
     /// Whether it is one text only.
     pub(crate) fn is_literal(&self) -> bool {
-        self.tokens.iter().all(|token| matches!(token, Token::Char(_)))
+        self.tokens
+            .iter()
+            .all(|token| matches!(token, Token::Char(_)))
     }
 
     /// These tokens, written with escapes.

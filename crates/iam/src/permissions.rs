@@ -1,50 +1,36 @@
 //! The smallest policy that grants what cards need.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    iter,
-};
+use std::iter;
 
 use flowrun_card::{Permission, Piece, Resource};
 
-use crate::{Actions, Effect, Pattern, Policy, Resources, Statement};
+use crate::{Pattern, Policy, Statement};
 
 impl Policy {
     /// The policy that grants these permissions and nothing else, in a partition such as `aws`.
     ///
-    /// Resources that need the same actions share a statement. The result depends on what is
-    /// granted, not on the order or number of permissions. Literal text is escaped; what is not
-    /// known becomes `*`. The connections of the permissions are not looked at: give those of one.
-    /// Without permissions the policy has no statement, which AWS refuses.
+    /// It is [`merged`](Policy::merged): it depends on what is granted, not on the order or number
+    /// of permissions. Literal text is escaped; what is not known becomes `*`. The connections of
+    /// the permissions are not looked at: give those of one. Without permissions the policy has no
+    /// statement, which AWS refuses.
     pub fn of_permissions(permissions: &[Permission], partition: &str) -> Policy {
-        let mut actions_of = BTreeMap::<Pattern, BTreeSet<&str>>::new();
-        for permission in permissions {
-            actions_of
-                .entry(arn(&permission.resource, partition))
-                .or_default()
-                .extend(&permission.actions);
-        }
-        let mut resources_of = BTreeMap::<BTreeSet<&str>, Vec<Pattern>>::new();
-        for (resource, actions) in actions_of {
-            resources_of.entry(actions).or_default().push(resource);
-        }
-        let statements = resources_of
-            .into_iter()
-            .filter(|(actions, _)| !actions.is_empty())
-            .map(|(actions, resources)| Statement {
-                sid: None,
-                effect: Effect::Allow,
-                principals: None,
-                actions: Actions::AnyOf(actions.into_iter().map(Pattern::known_action).collect()),
-                resources: Some(Resources::AnyOf(resources)),
-                conditions: Vec::new(),
+        let statements = permissions
+            .iter()
+            .map(|permission| {
+                let actions = permission.actions.iter();
+                Statement::allow(
+                    actions
+                        .map(|action| Pattern::known_action(action))
+                        .collect(),
+                    vec![arn(&permission.resource, partition)],
+                )
             })
             .collect();
-        Policy { statements }
+        Policy { statements }.merged()
     }
 }
 
-fn arn(resource: &Resource, partition: &str) -> Pattern {
+pub(crate) fn arn(resource: &Resource, partition: &str) -> Pattern {
     let start = format!("arn:{partition}:{}:::", resource.service);
     let pieces = resource.pieces.iter().map(|piece| match piece {
         Piece::Literal(text) => Some(text.as_str()),
