@@ -110,3 +110,35 @@ pub enum TrustError {
         limit: usize,
     },
 }
+
+/// A role that cannot be made as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoleError {
+    /// A name of a role or policy.
+    #[error(
+        "`{name}` is not a name that IAM takes, which has 1 to {longest} letters, digits and `_+=,.@-`"
+    )]
+    Name {
+        /// The name.
+        name: String,
+        /// How many characters it may have.
+        longest: usize,
+    },
+    /// More than a role takes.
+    #[error(
+        "the permissions of the role `{role}` need {count} managed policies, and at most {limit} \
+         can be attached, so let fewer buckets share it or name prefixes instead of keys"
+    )]
+    TooManyPolicies {
+        /// The name of the role.
+        role: String,
+        /// How many policies there would be.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A statement that fits in no policy.
+    #[error(transparent)]
+    Size(#[from] SizeError),
+}

@@ -130,34 +130,44 @@ impl TrustPolicy {
     }
 }
 
-/// The shortest JSON, in ASCII: STS takes no character above U+00FF in a session policy, so such
-/// characters are written as `\uXXXX`.
+/// The shortest JSON, in ASCII: IAM and STS take no character above U+00FF in a policy, so such
+/// characters are written as `\uXXXX`. With `{:#}` it is indented.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_ascii(&self.to_value(), f)
+        write_json(&self.to_value(), f)
     }
 }
 
-/// The shortest JSON, in ASCII.
+/// The shortest JSON, in ASCII. With `{:#}` it is indented.
 impl fmt::Display for TrustPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_ascii(&self.to_value(), f)
+        write_json(&self.to_value(), f)
     }
 }
 
-fn write_ascii(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    use fmt::Write;
-    for c in value.to_string().chars() {
+fn write_json(value: &Value, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let json = if f.alternate() {
+        format!("{value:#}")
+    } else {
+        value.to_string()
+    };
+    f.write_str(&ascii(&json))
+}
+
+/// The same JSON in ASCII.
+pub(crate) fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
         // Outside ASCII there are only the insides of strings, where an escape may stand.
         if c.is_ascii() && c != '\u{7f}' {
-            f.write_char(c)?;
+            text.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(f, "\\u{unit:04x}")?;
+                text.push_str(&format!("\\u{unit:04x}"));
             }
         }
     }
-    Ok(())
+    text
 }
 
 fn to_value(statements: &[Statement]) -> Value {
