@@ -26,6 +26,7 @@
 //! ```
 
 mod access_level;
+mod check;
 mod compact;
 mod condition;
 mod error;
@@ -44,6 +45,7 @@ mod testing;
 pub mod trust;
 
 pub use access_level::AccessLevel;
+pub use check::{Check, Doubt, Excess, Missing, Reason, TooMuch, Unjudged, check};
 pub use compact::{Compacted, Rung};
 pub use condition::{Condition, Conditions, Operand, Operator};
 pub use error::{PolicyError, RoleError, SizeError, TrustError};
