@@ -1,4 +1,10 @@
-//! IAM policies as data: parse, render and evaluate.
+//! IAM policies as data: parse, render and evaluate them, compute the least one, and compare.
+//!
+//! - [`Policy::of_permissions`] is the least policy for what cards need; [`Policy::compact`] and
+//!   [`Policy::split`] make it fit where AWS limits its size.
+//! - [`trust::policy`] is the trust policy of a role, and [`format`](mod@format) the whole role in
+//!   the forms that people make roles with.
+//! - [`check()`] compares an existing policy with what cards need.
 //!
 //! The crate is pure, and it fails closed: what it does not know of a policy (a key, a condition
 //! operator, a policy variable) is an error when the policy is parsed, never something skipped.

@@ -3,6 +3,28 @@
 //! Characters outside ASCII stand as `\u` escapes wherever the form hands the text of a policy on
 //! as it is. CloudFormation and Terraform's provider read it first, so that for a key with
 //! characters above U+00FF, which IAM takes in no policy, only JSON and aws-cli are sure to work.
+//!
+//! ```
+//! use flowrun_card::{Permission, Resource, Text};
+//! use flowrun_iam::{Policy, format, trust};
+//!
+//! let trust = trust::policy(&trust::TrustRequest {
+//!     trusted: trust::Trusted::Account("111122223333".to_owned()),
+//!     external_ids: vec!["fr-3f9a2c".to_owned()],
+//!     partition: "aws".to_owned(),
+//!     source_identity: false,
+//!     session_tags: false,
+//! })?;
+//! let needed = [Permission {
+//!     connection: None,
+//!     actions: vec!["s3:ListBucket"],
+//!     resource: Resource::bucket(&Text::Known("reports".to_owned())),
+//! }];
+//! let permissions = Policy::of_permissions(&needed, "aws");
+//! let role = format::Role::new("Reports", Some(trust), "flowrun", &permissions)?;
+//! assert!(format::cli(&role).starts_with("aws iam create-role --role-name 'Reports'"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cli;
 mod cloudformation;
