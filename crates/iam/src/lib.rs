@@ -51,7 +51,7 @@ mod testing;
 pub mod trust;
 
 pub use access_level::AccessLevel;
-pub use check::{Check, Doubt, Excess, Missing, Reason, TooMuch, Unjudged, check};
+pub use check::{Check, Doubt, Excess, Existing, Missing, Reason, TooMuch, Unjudged, check};
 pub use compact::{Compacted, Rung};
 pub use condition::{Condition, Conditions, Operand, Operator};
 pub use error::{PolicyError, RoleError, SizeError, TrustError};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Doubt, Need, Reason, numbered};
-use crate::{Actions, Effect, Pattern, Policy, Resources, Statement};
+use super::{Doubt, Existing, Need, Reason, existing::Known};
+use crate::{Actions, Effect, Pattern, Resources, Statement};
 
 /// How much of a need a statement is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Need<'_> {
     /// Why it is missing, if it is; what is not certain goes to the doubts.
     pub(super) fn judge(
         &self,
-        policy: &Policy,
+        existing: &Existing,
         doubts: &mut BTreeSet<(usize, Doubt)>,
     ) -> Option<Reason> {
         let (permission, action) = (self.permission, || self.action.to_owned());
@@ -28,9 +28,14 @@ impl Need<'_> {
         let mut denied = None;
         let mut partly_denied = None;
         let mut may_be_denied = Vec::new();
-        for (number, statement) in numbered(policy) {
+        for known in &existing.statements {
+            let Known {
+                number,
+                statement,
+                is_conditional,
+            } = known;
+            let (number, is_plain) = (*number, !is_conditional);
             let part = self.part_of(statement);
-            let is_plain = statement.conditions.is_empty();
             match (statement.effect, part) {
                 (_, Part::None) => {}
                 (Effect::Allow, Part::All) if is_plain => is_allowed = true,

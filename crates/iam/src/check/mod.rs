@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use flowrun_card::{Permission, Resource};
 
+mod existing;
 mod missing;
 #[cfg(test)]
 mod tests;
 mod too_much;
 
-use crate::{Effect, Pattern, Policy, Statement, permissions::arn};
+pub use existing::Existing;
+
+use crate::{Effect, Pattern, permissions::arn};
 
 /// How an existing policy compares with what is needed.
 ///
@@ -132,6 +135,12 @@ pub enum Doubt {
     AllowsAllBut,
     /// The statement allows more than is needed, but perhaps not under its condition.
     NarrowedByCondition,
+    /// The statement holds something that is not known here. It counts neither as allowing nor as
+    /// denying.
+    Unread {
+        /// What is not known.
+        problem: String,
+    },
 }
 
 /// Compares a policy with what the cards of one connection need.
@@ -140,9 +149,7 @@ pub enum Doubt {
 /// in part must be allowed as a whole by one resource of a statement. Too much never names what is needed,
 /// though what a Deny takes away in part may still be named. Conditions are not evaluated.
 /// Takes time in proportion to the size of the policy times the size of the permissions.
-///
-/// A policy with parts that this crate does not know cannot be parsed, and so not be checked.
-pub fn check(existing: &Policy, needed: &[Permission], partition: &str) -> Check {
+pub fn check(existing: &Existing, needed: &[Permission], partition: &str) -> Check {
     let needs: Vec<_> = needed
         .iter()
         .enumerate()
@@ -170,27 +177,20 @@ pub fn check(existing: &Policy, needed: &[Permission], partition: &str) -> Check
             });
         }
     }
-    for (number, statement) in numbered(existing) {
-        if statement.effect == Effect::Allow {
-            too_much::judge(
-                existing,
-                number,
-                statement,
-                &needs,
-                &mut check.too_much,
-                &mut doubts,
-            );
+    for known in &existing.statements {
+        if known.statement.effect == Effect::Allow {
+            too_much::judge(existing, known, &needs, &mut check.too_much, &mut doubts);
         }
     }
+    doubts.extend(existing.unread.iter().map(|(statement, problem)| {
+        let problem = problem.clone();
+        (*statement, Doubt::Unread { problem })
+    }));
     check.unjudged = doubts
         .into_iter()
         .map(|(statement, doubt)| Unjudged { statement, doubt })
         .collect();
     check
-}
-
-fn numbered(policy: &Policy) -> impl Iterator<Item = (usize, &Statement)> {
-    (1_usize..).zip(&policy.statements)
 }
 
 struct Need<'a> {

@@ -4,7 +4,10 @@ use flowrun_card::Text;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{allows, policies, policy};
+use crate::{
+    Policy, Statement,
+    testing::{allows, policies, policy},
+};
 
 fn known(text: &str) -> Text {
     Text::Known(text.to_owned())
@@ -44,7 +47,10 @@ const REST: &str = r#"
 /// What is said of statements 4 and on, beside those that meet the other needs.
 fn said(statements: &str) -> String {
     let comma = if statements.is_empty() { "" } else { "," };
-    let existing = policy(&format!("[{REST}{comma}{statements}]"));
+    let existing = Existing::parse(&format!(
+        r#"{{"Version": "2012-10-17", "Id": "theirs", "Statement": [{REST}{comma}{statements}]}}"#
+    ))
+    .unwrap();
     let check = check(&existing, &needed(), "aws");
     let mut said = Vec::new();
     said.extend(check.missing.iter().map(|one| {
@@ -133,6 +139,13 @@ fn an_existing_policy_is_compared_with_the_needs() {
             r#"{"Effect": "Allow", "NotAction": "s3:Get*", "Resource": "*"}"#.to_owned(),
         ),
         (
+            "conditions of any kind, and what is not known",
+            r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::in/*", "Condition": {"ForAllValues:IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}},
+               {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::in/${aws:username}/*"},
+               {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b", "Condition": {}},
+               {"Effect": "Maybe", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b"}"#.to_owned(),
+        ),
+        (
             "too much that is denied again",
             with_get(r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}"#),
         ),
@@ -153,7 +166,7 @@ fn a_part_of_what_is_needed_is_missing() {
         Resource::objects(&known("out"), &known("x/")),
     )];
     assert_eq!(
-        check(&existing, &needed, "aws"),
+        check(&Existing::from(&existing), &needed, "aws"),
         Check {
             missing: vec![Missing {
                 permission: 0,
@@ -165,6 +178,35 @@ fn a_part_of_what_is_needed_is_missing() {
             }],
             ..Check::default()
         }
+    );
+}
+
+#[test]
+fn what_is_no_policy_is_refused() {
+    for (document, message) in [
+        (
+            "[]",
+            "the policy: it is not an object with `Version` and `Statement`",
+        ),
+        (
+            r#"{"Version": "2012-10-17", "Statement": 1}"#,
+            "Statement: it must be a statement or a list of them",
+        ),
+        (
+            r#"{"Version": "2008-10-17", "Statement": []}"#,
+            "Version: it must be \"2012-10-17\"",
+        ),
+        (
+            r#"{"Version": "2012-10-17"}"#,
+            "Statement: it must be a statement or a list of them",
+        ),
+    ] {
+        assert_eq!(Existing::parse(document).unwrap_err().to_string(), message);
+    }
+    let one = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#;
+    assert_eq!(
+        Existing::parse(one),
+        Ok(Existing::from(&Policy::parse(one).unwrap()))
     );
 }
 
@@ -192,7 +234,7 @@ proptest! {
     #[test]
     fn the_least_policy_is_exact(needed in needs()) {
         let least = Policy::of_permissions(&needed, "aws");
-        prop_assert_eq!(check(&least, &needed, "aws"), Check::default());
+        prop_assert_eq!(check(&Existing::from(&least), &needed, "aws"), Check::default());
     }
 
     #[test]
@@ -201,7 +243,7 @@ proptest! {
         needed in needs(),
         more in "[ab*]{0,2}",
     ) {
-        let check = check(&existing, &needed, "aws");
+        let check = check(&Existing::from(&existing), &needed, "aws");
         prop_assert_eq!(&check.unjudged, &[]);
         for (permission, one) in needed.iter().enumerate() {
             let pattern = arn(&one.resource, "aws");
@@ -235,7 +277,7 @@ proptest! {
             })
         };
         let mut statements = Vec::new();
-        for (number, statement) in numbered(&existing) {
+        for (number, statement) in (1_usize..).zip(existing.statements()) {
             let Some((actions, resources)) = crate::merge::plain_allow(statement) else {
                 statements.push(statement.clone());
                 continue;
@@ -251,7 +293,7 @@ proptest! {
                 }
             }
         }
-        let lessened = super::check(&Policy { statements }, &needed, "aws");
+        let lessened = super::check(&Existing::from(&Policy { statements }), &needed, "aws");
         let named = |check: &Check| {
             let missing = check.missing.iter();
             missing.map(|one| (one.permission, one.action.clone())).collect::<Vec<_>>()

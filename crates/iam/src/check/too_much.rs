@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{Doubt, Excess, Need, TooMuch};
-use crate::{Actions, Effect, Pattern, Policy, Resources, Statement, access_level::s3_actions};
+use super::{Doubt, Excess, Existing, Need, TooMuch, existing::Known};
+use crate::{Actions, Effect, Pattern, Resources, access_level::s3_actions};
 
 /// Gathers what an allowing statement allows beyond the needs; what is not certain goes to the
 /// doubts.
 pub(super) fn judge(
-    policy: &Policy,
-    number: usize,
-    statement: &Statement,
+    existing: &Existing,
+    known: &Known,
     needs: &[Need<'_>],
     too_much: &mut Vec<TooMuch>,
     doubts: &mut BTreeSet<(usize, Doubt)>,
 ) {
+    let (number, statement) = (known.number, &known.statement);
     let (Actions::AnyOf(actions), Some(Resources::AnyOf(resources))) =
         (&statement.actions, &statement.resources)
     else {
@@ -23,13 +23,13 @@ pub(super) fn judge(
     };
     for action in actions {
         for resource in resources {
-            if is_denied(policy, action, resource) {
+            if is_denied(existing, action, resource) {
                 continue;
             }
             let Some(excess) = excess_of(action, resource, needs) else {
                 continue;
             };
-            if excess != Excess::Unneeded && !statement.conditions.is_empty() {
+            if excess != Excess::Unneeded && known.is_conditional {
                 doubts.insert((number, Doubt::NarrowedByCondition));
                 continue;
             }
@@ -44,11 +44,12 @@ pub(super) fn judge(
 }
 
 /// Whether a plain Deny takes all of it away.
-fn is_denied(policy: &Policy, action: &Pattern, resource: &Pattern) -> bool {
-    policy.statements.iter().any(|statement| {
+fn is_denied(existing: &Existing, action: &Pattern, resource: &Pattern) -> bool {
+    existing.statements.iter().any(|known| {
+        let statement = &known.statement;
         let (Effect::Deny, true, Actions::AnyOf(actions), Some(Resources::AnyOf(resources))) = (
             statement.effect,
-            statement.conditions.is_empty(),
+            !known.is_conditional,
             &statement.actions,
             &statement.resources,
         ) else {
