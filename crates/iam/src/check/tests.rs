@@ -146,6 +146,14 @@ fn an_existing_policy_is_compared_with_the_needs() {
                {"Effect": "Maybe", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b"}"#.to_owned(),
         ),
         (
+            "too much of which a part, or another action, is denied",
+            with_get(
+                r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"},
+                   {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::b/x/*"},
+                   {"Effect": "Deny", "Action": "s3:Put*", "Resource": "arn:aws:s3:::b/*"}"#,
+            ),
+        ),
+        (
             "too much that is denied again",
             with_get(r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}, {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}"#),
         ),
