@@ -421,15 +421,22 @@ fn a_command_that_is_none() {
     assert_snapshot!(folder.flowrun("connections"), @r"
     exit 2
     -- stderr
-    List, show and test connections
+    Make, prove and manage connections
 
     Usage: flowrun connections [OPTIONS] <COMMAND>
 
     Commands:
-      list  List all connections
-      show  Show one connection
-      test  Assume a connection's role, and say who that makes us
-      help  Print this message or the help of the given subcommand(s)
+      new      Make a connection: shows the trust policy for its role, proves the role, saves it
+      finish   Give a pending connection its role
+      list     List all connections, their health, and when they were last proven
+      show     Show one connection
+      test     Prove a connection: its role lets us in with the External ID, and nobody without it
+      edit     Change a connection's other values
+      rename   Give a connection another nickname
+      delete   Delete a connection that no flow under the folder names
+      used-by  List the flows under the folder that name a connection
+      rotate   Make a new External ID, and once the role accepts it, use it
+      help     Print this message or the help of the given subcommand(s)
 
     Options:
       -v, --verbose...       Say more about what happens: -v for decisions, -vv for details

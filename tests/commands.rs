@@ -424,18 +424,19 @@ fn connections_are_listed_shown_and_tested() {
     assert_snapshot!(folder.flowrun("connections list"), @r"
     exit 0
     -- stdout
-    demo-reports  aws_s3  222222222222  eu-central-1  Daily reports of a customer, to read and to seed
-    demo-vault    aws_s3  333333333333  eu-central-1  The vault of another customer, to write to
-    demo-admin    aws_s3  444444444444  eu-central-1  An account of one's own, to try what takes more rights
+    demo-reports  aws_s3  222222222222  eu-central-1  not proven  Daily reports of a customer, to read and to seed
+    demo-vault    aws_s3  333333333333  eu-central-1  not proven  The vault of another customer, to write to
+    demo-admin    aws_s3  444444444444  eu-central-1  not proven  An account of one's own, to try what takes more rights
     ");
     assert_snapshot!(folder.flowrun("connections show demo-vault"), @r"
     exit 0
     -- stdout
     demo-vault
       description       The vault of another customer, to write to
+      health            not proven
       type              aws_s3
       role ARN          arn:aws:iam::333333333333:role/demo-vault
-      External ID       c3b8f1d4-6e29-4f0a-b7d5-90a1e4c8327f
+      External ID       c3b8f1d4-6e29-4f0a-b7d5-90a1e4c8327f (not made by flowrun)
       region            eu-central-1
       endpoint          the sandbox of this folder
       base credentials  the sandbox
@@ -444,12 +445,16 @@ fn connections_are_listed_shown_and_tested() {
     assert_snapshot!(folder.flowrun("connections test demo-vault"), @r"
     exit 0
     -- stdout
-    ✓ demo-vault opens
+    demo-vault
+      ✓ assumed with its External ID  request_id: REQUEST
+      ✓ denied without an External ID  request_id: REQUEST
+      ✓ denied with a random External ID  request_id: REQUEST
+      ✓ in the account of the role's ARN  request_id: REQUEST
       identity  arn:aws:sts::333333333333:assumed-role/demo-vault/flowrun-test
       account   333333333333
       region    eu-central-1
       endpoint  http://127.0.0.1:PORT
-      expires   WHEN
+    ✓ verified: the role lets nobody in without the External ID
     ");
     assert_snapshot!(folder.flowrun("connections show demo-vualt"), @r"
     exit 4
@@ -470,6 +475,13 @@ fn connections_are_listed_shown_and_tested() {
     );
     assert_snapshot!(folder.flowrun("connections test demo-vault"), @r"
     exit 4
+    -- stdout
+    demo-vault
+      ✗ denied with its External ID  request_id: REQUEST
+      ✓ denied without an External ID  request_id: REQUEST
+      ✓ denied with a random External ID  request_id: REQUEST
+      region    eu-central-1
+      endpoint  http://127.0.0.1:PORT
     -- stderr
     error[connection]: the role may not be assumed by arn:aws:iam::111111111111:user/flowrun: User: arn:aws:iam::111111111111:user/flowrun is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::333333333333:role/demo-vault
       code: AccessDenied
@@ -477,7 +489,7 @@ fn connections_are_listed_shown_and_tested() {
       role_arn: arn:aws:iam::333333333333:role/demo-vault
       request_id: REQUEST
       identity: arn:aws:iam::111111111111:user/flowrun
-    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role
+    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role; what was changed in IAM a moment ago takes up to a minute to be seen
     ");
 }
 
@@ -488,7 +500,7 @@ fn connections_are_those_of_a_folder() {
     exit 0
     -- stderr
     error: there are no connections in this folder, in those above it, or in the user's own
-    help: describe them in a `connections.yaml` beside your flows
+    help: make one with `flowrun connections new`
     ");
     folder.write(
         "flows/connections.yaml",
@@ -503,12 +515,13 @@ fn connections_are_those_of_a_folder() {
     assert_snapshot!(folder.flowrun("connections list --folder flows"), @r"
     exit 0
     -- stdout
-    own  aws_s3  -  -
+    own  aws_s3  -  -  no role
     ");
     assert_snapshot!(folder.flowrun("connections show own --folder flows"), @r"
     exit 0
     -- stdout
     own
+      health            no role
       type              aws_s3
       endpoint          AWS
       base credentials  profile me
@@ -521,8 +534,8 @@ fn connections_are_those_of_a_folder() {
     assert_snapshot!(folder.flowrun("connections list --folder flows"), @r"
     exit 0
     -- stdout
-    own   aws_s3  -  -
-    mine  aws_s3  -  eu-west-1
+    own   aws_s3  -  -          no role
+    mine  aws_s3  -  eu-west-1  no role
     ");
     folder.write("flows/connections.yaml", "own: { type: ftp }\n");
     assert_snapshot!(folder.flowrun("connections list --folder flows"), @r"
@@ -549,7 +562,7 @@ fn help_and_version() {
       graph        Draw a flow as text for Mermaid or Graphviz
       cards        List the cards, or show one: inputs, outputs, permissions, examples
       schema       Print the JSON Schema of flow files, for editors
-      connections  List, show and test connections
+      connections  Make, prove and manage connections
       sandbox      Serve the sandbox: S3 and STS on this machine, with IAM enforced
       help         Print this message or the help of the given subcommand(s)
 

@@ -1,5 +1,7 @@
 //! The arguments of every command.
 
+mod connections;
+
 use std::{
     ffi::OsString,
     net::SocketAddr,
@@ -8,6 +10,10 @@ use std::{
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::connections::{
+    BaseArguments, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection,
+    FinishConnection, NewConnection, RotateConnection, TrustBy,
+};
 use crate::files;
 
 const ABOUT: &str = "Runs workflows of cards, written in YAML";
@@ -48,7 +54,7 @@ pub(crate) enum Command {
     Cards(Cards),
     /// Print the JSON Schema of flow files, for editors
     Schema,
-    /// List, show and test connections
+    /// Make, prove and manage connections
     Connections(Connections),
     /// Serve the sandbox: S3 and STS on this machine, with IAM enforced
     Sandbox(Sandbox),
@@ -126,32 +132,6 @@ pub(crate) struct Cards {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Connections {
-    #[command(subcommand)]
-    pub(crate) command: ConnectionsCommand,
-    /// The folder whose `connections.yaml` is used: there, or in the nearest folder above that has
-    /// one
-    #[arg(long, global = true, value_name = "FOLDER", default_value = ".")]
-    pub(crate) folder: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConnectionsCommand {
-    /// List all connections
-    List,
-    /// Show one connection
-    Show {
-        /// Its nickname
-        nickname: String,
-    },
-    /// Assume a connection's role, and say who that makes us
-    Test {
-        /// Its nickname
-        nickname: String,
-    },
 }
 
 #[derive(Debug, Args)]

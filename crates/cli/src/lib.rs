@@ -74,7 +74,7 @@ pub fn run(
         Command::Graph(arguments) => commands::graph::run(context, &arguments),
         Command::Cards(arguments) => commands::cards::run(&context, &arguments),
         Command::Schema => commands::schema::run(context),
-        Command::Connections(arguments) => commands::connections::run(&arguments),
+        Command::Connections(arguments) => commands::connections::run(&context, &arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
     };
     exit.into()

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use crate::file::entries::{check_nickname, check_together};
+
 /// One entry of a `connections.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
@@ -13,6 +15,12 @@ pub struct Connection {
     pub role_arn: Option<RoleArn>,
     /// The External ID that the role's owner asks for. Sent always and exactly when it is given.
     pub external_id: Option<String>,
+    /// The External ID that takes its place once the role accepts it; no session sends it.
+    pub next_external_id: Option<String>,
+    /// What the role's trust policy rests on.
+    pub trust: Trust,
+    /// Why the role is used although anybody may be let in, in a person's words.
+    pub accept_unsafe: Option<String>,
     /// The region; without one, that of the base.
     pub region: Option<String>,
     /// Where requests go.
@@ -21,6 +29,15 @@ pub struct Connection {
     pub base: Base,
     /// The file that defines it.
     pub file: PathBuf,
+}
+
+/// What makes a role trust us and nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// Its External ID, which belongs to this one connection.
+    ExternalId,
+    /// The principals that it names: a role of one's own organisation, without an External ID.
+    Principal,
 }
 
 /// The ARN of an IAM role, such as `arn:aws:iam::111122223333:role/backup`.
@@ -49,6 +66,55 @@ pub enum Base {
     Profile(String),
     /// Credentials of the embedded sandbox; no others are looked at.
     Sandbox,
+}
+
+impl Connection {
+    /// A connection of that nickname, to be defined by that file, with nothing else set.
+    pub fn new(nickname: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        Self {
+            nickname: nickname.into(),
+            description: None,
+            role_arn: None,
+            external_id: None,
+            next_external_id: None,
+            trust: Trust::ExternalId,
+            accept_unsafe: None,
+            region: None,
+            endpoint: Endpoint::Aws,
+            base: Base::Default,
+            file: file.into(),
+        }
+    }
+
+    /// Checks the rules of connection files that concern its nickname, and several of its values.
+    ///
+    /// # Errors
+    /// The first that is broken.
+    pub fn check(&self) -> Result<(), String> {
+        check_nickname(&self.nickname)?;
+        check_together(self)
+    }
+
+    /// Whether it waits for its role: it says how the role will trust us, and has no role yet. No
+    /// session is opened for it, and least of all one of its base.
+    pub fn is_pending(&self) -> bool {
+        let has_trust = self.external_id.is_some() || self.trust == Trust::Principal;
+        self.role_arn.is_none() && has_trust
+    }
+}
+
+impl Endpoint {
+    /// Reads `sandbox`, or a plain `http` or `https` URL.
+    ///
+    /// # Errors
+    /// The problem, where the text is neither.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "sandbox" {
+            Ok(Endpoint::Sandbox)
+        } else {
+            check_url(text)
+        }
+    }
 }
 
 impl RoleArn {
@@ -138,8 +204,10 @@ pub(crate) fn is_word(byte: u8) -> bool {
 }
 
 /// Checks an External ID against <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
-/// The message does not repeat the text, which is not for logs.
-pub(crate) fn check_external_id(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// The problem, which does not repeat the text: it is not for logs.
+pub fn check_external_id(text: &str) -> Result<String, String> {
     let is_fine = (2..=1224).contains(&text.len())
         && text.bytes().all(|b| is_word(b) || b"+=,.@:/-".contains(&b));
     if is_fine {
@@ -153,7 +221,31 @@ pub(crate) fn check_external_id(text: &str) -> Result<String, String> {
     }
 }
 
-pub(crate) fn check_region(text: &str) -> Result<String, String> {
+/// Checks the words by which a person accepts an unsafe role: a sentence, so that it tells those
+/// who read it why.
+///
+/// # Errors
+/// The problem, where it is none.
+pub fn check_acceptance(text: &str) -> Result<String, String> {
+    let is_sentence = text.split_whitespace().count() >= 3
+        && text.len() <= 1_000
+        && !text.chars().any(char::is_control);
+    if is_sentence {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "`accept_unsafe` says in one sentence why the role is used although it lets others \
+             in, with at least three words"
+                .to_owned(),
+        )
+    }
+}
+
+/// Checks a region by its form.
+///
+/// # Errors
+/// The problem, where the text is none.
+pub fn check_region(text: &str) -> Result<String, String> {
     let is_fine = (2..=64).contains(&text.len())
         && text
             .bytes()
@@ -165,6 +257,19 @@ pub(crate) fn check_region(text: &str) -> Result<String, String> {
             "`{}` is not a region, which looks like `eu-central-1`",
             text.escape_debug()
         ))
+    }
+}
+
+/// The partition that a region is in, such as `aws-cn` for `cn-north-1`. A role is assumed from
+/// its own partition only.
+/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+pub fn partition_of(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
     }
 }
 

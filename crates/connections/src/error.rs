@@ -1,4 +1,4 @@
-//! Why a connection file cannot be used.
+//! Why a connection file, or what is kept beside it, cannot be used.
 
 use std::path::PathBuf;
 
@@ -51,6 +51,34 @@ pub enum StoreError {
         /// The column in characters, counted from 1.
         column: usize,
         /// What is wrong, with the nickname and the key.
+        message: String,
+    },
+    /// A file or folder cannot be written.
+    #[error(
+        "{}: this cannot be written: {}",
+        path.display(),
+        without_number(&source.to_string()).to_lowercase()
+    )]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another process holds the lock of the file's folder.
+    #[error("{}: another process has held this lock for {seconds} seconds", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The record of proofs is not what flowrun wrote.
+    #[error("{}: the record of proofs cannot be used: {message}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
         message: String,
     },
 }

@@ -1,6 +1,6 @@
 //! Finds and reads a `connections.yaml`.
 
-mod entries;
+pub(crate) mod entries;
 mod scalar;
 
 use std::{
@@ -15,6 +15,22 @@ use crate::{Connection, StoreError};
 pub const FILE_NAME: &str = "connections.yaml";
 /// The longest connection file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Where a new connection of a folder is written: the file in the folder or in the nearest folder
+/// above that has one; else one that is to be made in the folder.
+///
+/// # Errors
+/// Where a file of that name is there and cannot be looked at.
+pub fn file_for(folder: &Path) -> Result<PathBuf, StoreError> {
+    if let Some(path) = find_above(folder)? {
+        return Ok(path);
+    }
+    let folder = std::path::absolute(folder).map_err(|source| StoreError::Read {
+        path: folder.to_owned(),
+        source,
+    })?;
+    Ok(folder.join(FILE_NAME))
+}
 
 /// The connection file of a folder: in the folder itself, or in the nearest folder above it.
 ///
@@ -53,6 +69,14 @@ pub(crate) fn find_in(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
 /// # Errors
 /// Where the file cannot be read, or says something that is not known for certain.
 pub(crate) fn read(path: &Path) -> Result<Vec<Connection>, StoreError> {
+    entries::parse(&read_text(path)?, path)
+}
+
+/// The text of a connection file.
+///
+/// # Errors
+/// Where the file cannot be read, or is no text of a fair size.
+pub(crate) fn read_text(path: &Path) -> Result<String, StoreError> {
     let failed = |source| StoreError::Read {
         path: path.to_owned(),
         source,
@@ -73,10 +97,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Connection>, StoreError> {
             limit: MAX_FILE_BYTES,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| StoreError::NotUtf8 {
+    String::from_utf8(bytes).map_err(|_| StoreError::NotUtf8 {
         path: path.to_owned(),
-    })?;
-    entries::parse(&text, path)
+    })
 }
 
 #[cfg(test)]

@@ -20,14 +20,22 @@
 //! `endpoint: sandbox` with `base: sandbox` is the embedded sandbox; one needs the other, so that
 //! AWS credentials never go there and its own never leave it.
 //!
-//! [`ConnectionStore`] reads these files and gives cards their sessions.
+//! [`ConnectionStore`] reads these files and gives cards their sessions; it also proves what a role
+//! does ([`ConnectionStore::prove`]), which [`record_proof`] remembers. [`edit_file`] changes one
+//! connection of a file, and no other byte of it.
 
 mod base;
 mod credentials;
 mod definition;
+mod disk;
+mod edit;
 mod error;
+mod external_id;
 mod file;
 mod flight;
+mod gate;
+mod proof;
+mod record;
 mod sandbox;
 mod session;
 mod session_name;
@@ -35,10 +43,19 @@ mod store;
 mod sts;
 #[cfg(test)]
 mod testing;
+mod trust;
 
-pub use definition::{Base, Connection, Endpoint, RoleArn};
+pub use definition::{
+    Base, Connection, Endpoint, RoleArn, Trust, check_acceptance, check_external_id, check_region,
+    partition_of,
+};
+pub use edit::{Edit, EditError, edit_file};
 pub use error::StoreError;
-pub use file::{FILE_NAME, MAX_FILE_BYTES};
+pub use external_id::{is_own_external_id, new_external_id};
+pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for};
+pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
+pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};
 pub use session::{AwsS3, AwsSession, AwsSessionParts};
-pub use store::{ConnectionStore, TestReport};
+pub use store::ConnectionStore;
+pub use trust::{Trusted, trust_policy};

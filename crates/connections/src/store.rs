@@ -5,6 +5,7 @@ use std::{
     fmt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use aws_smithy_async::time::SharedTimeSource;
@@ -14,14 +15,14 @@ use flowrun_card::{
 };
 use flowrun_iam::Policy;
 use indexmap::IndexMap;
-use jiff::Timestamp;
 
 use crate::{
     AwsS3, AwsSession, AwsSessionParts, Connection, SandboxPort, StoreError,
-    base::Bases,
+    base::{Bases, Loaded},
     credentials::{Renewing, Source},
     file::{self, FILE_NAME},
     flight::Flight,
+    gate,
     session_name::session_name,
     sts::{Role, Sts},
 };
@@ -54,21 +55,6 @@ struct SessionKey {
     run_id: String,
     nickname: String,
     policy: Option<Arc<str>>,
-}
-
-/// What a connection turned out to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestReport {
-    /// The ARN that S3 will see.
-    pub identity: String,
-    /// The account that it belongs to.
-    pub account: String,
-    /// The region.
-    pub region: Option<String>,
-    /// The endpoint that takes the place of AWS's own.
-    pub endpoint: Option<String>,
-    /// When the session would end if nothing renewed it; `None` for credentials without end.
-    pub expires: Option<Timestamp>,
 }
 
 impl ConnectionStore {
@@ -129,24 +115,16 @@ impl ConnectionStore {
         self.connections.values().map(Arc::as_ref)
     }
 
-    /// Opens a connection anew and asks who one is under it.
-    ///
-    /// # Errors
-    /// As [`Connections::session`].
-    pub async fn test(&self, nickname: &str) -> Result<TestReport, CardError> {
-        let connection = self.find(nickname)?;
-        let (config, credentials) = self
-            .credentials(connection, None, "flowrun-test".to_owned())
-            .await?;
-        let expires = credentials.get().await?.expiry();
-        let identity = Sts::new(&config, connection).identity().await?;
-        Ok(TestReport {
-            identity: identity.arn.unwrap_or_default(),
-            account: identity.account.unwrap_or_default(),
-            region: config.region().map(ToString::to_string),
-            endpoint: config.endpoint_url().map(str::to_owned),
-            expires: expires.and_then(|expires| Timestamp::try_from(expires).ok()),
-        })
+    /// The base that a connection starts from.
+    pub(crate) async fn base(&self, connection: &Connection) -> Result<Loaded, CardError> {
+        self.bases
+            .get(connection)
+            .await
+            .map_err(|failure| failure.context("connection", connection.nickname.as_str()))
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.time.now()
     }
 
     fn find(&self, nickname: &str) -> Result<&Arc<Connection>, CardError> {
@@ -174,6 +152,7 @@ impl ConnectionStore {
         policy: Option<&str>,
         session_name: String,
     ) -> Result<Arc<AwsSession>, CardError> {
+        gate::check(connection)?;
         let policy = policy
             .map(|policy| session_policy(policy, connection))
             .transpose()?;
@@ -196,11 +175,7 @@ impl ConnectionStore {
         policy: Option<String>,
         session_name: String,
     ) -> Result<(SdkConfig, Arc<Renewing>), CardError> {
-        let base = self
-            .bases
-            .get(connection)
-            .await
-            .map_err(|failure| failure.context("connection", connection.nickname.as_str()))?;
+        let base = self.base(connection).await?;
         let Some(role_arn) = connection.role_arn.clone() else {
             return Ok((base.config, base.credentials));
         };

@@ -1,5 +1,7 @@
 //! What is asked of AWS STS: to assume a role, and who one is.
 
+mod probe;
+
 use std::{error::Error, time::Duration};
 
 use aws_config::timeout::TimeoutConfig;
@@ -7,11 +9,15 @@ use aws_credential_types::Credentials;
 use aws_sdk_sts::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::{assume_role::AssumeRoleError, get_caller_identity::GetCallerIdentityOutput},
+    operation::{
+        assume_role::{AssumeRoleError, AssumeRoleOutput},
+        get_caller_identity::GetCallerIdentityOutput,
+    },
 };
 use aws_types::{SdkConfig, request_id::RequestId};
 use flowrun_card::{CardError, ErrorKind};
 
+pub(crate) use self::probe::Probed;
 use crate::{
     Base, Connection, RoleArn,
     base::{last, sign_in},
@@ -82,6 +88,39 @@ impl Sts {
         Box::pin(self.client.get_caller_identity().send())
             .await
             .map_err(|error| self.failure(&error, "GetCallerIdentity"))
+    }
+
+    /// Who the credentials belong to; `None` where the server answers, but knows no such question,
+    /// as stores do that speak S3 and no STS.
+    pub(crate) async fn identity_if_told(
+        &self,
+    ) -> Result<Option<GetCallerIdentityOutput>, CardError> {
+        let error = match Box::pin(self.client.get_caller_identity().send()).await {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(error) => error,
+        };
+        let is_unknown = match &error {
+            SdkError::ResponseError(response) => response.raw().status().as_u16() < 500,
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let code = error.code().unwrap_or_default();
+                code == "NotImplemented"
+                    || (status < 500
+                        && matches!(
+                            code,
+                            "" | "InvalidAction"
+                                | "InvalidParameterValue"
+                                | "InvalidRequest"
+                                | "MethodNotAllowed"
+                        ))
+            }
+            _ => false,
+        };
+        if is_unknown {
+            Ok(None)
+        } else {
+            Err(self.failure(&error, "GetCallerIdentity"))
+        }
     }
 
     /// The ARN of who asks, where that can be found out.
@@ -199,6 +238,12 @@ impl Role {
             Ok(answer) => answer,
             Err(error) => return Err(self.failure(&error).await),
         };
+        let credentials = self.credentials(answer)?;
+        tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
+        Ok(credentials)
+    }
+
+    fn credentials(&self, answer: AssumeRoleOutput) -> Result<Credentials, CardError> {
         let incomplete = || {
             CardError::new(
                 ErrorKind::Connection,
@@ -211,7 +256,6 @@ impl Role {
             .expiration
             .try_into()
             .map_err(|_| incomplete())?;
-        tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
         Ok(Credentials::new(
             credentials.access_key_id,
             credentials.secret_access_key,
@@ -221,7 +265,8 @@ impl Role {
         ))
     }
 
-    async fn failure(&self, error: &SdkError<AssumeRoleError>) -> CardError {
+    /// What a failed AssumeRole means.
+    pub(crate) async fn failure(&self, error: &SdkError<AssumeRoleError>) -> CardError {
         let role = &self.role_arn;
         let failed = |kind, message: String| {
             let failure = CardError::new(kind, message)

@@ -148,10 +148,11 @@ pub(crate) fn assumed(key: &str, expiration: &str) -> Answer {
 
 /// An answer to GetCallerIdentity.
 pub(crate) fn caller(arn: &str) -> Answer {
+    let account = arn.split(':').nth(4).unwrap();
     let body = format!(
         "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
          <GetCallerIdentityResult><Arn>{arn}</Arn><UserId>U</UserId>\
-         <Account>999988887777</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+         <Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
     );
     (200, "", body)
 }

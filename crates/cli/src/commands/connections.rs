@@ -1,104 +1,129 @@
-//! `flowrun connections`: what connections there are, and whether they open.
+//! `flowrun connections`: what connections there are, whether they are safe, and making them.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
+mod ask;
+mod change;
+mod health;
+mod list;
+mod new;
+mod rotate;
+mod test;
+mod trust;
+mod used_by;
+
+use std::{fmt::Write as _, path::Path};
+
+use flowrun_card::CardError;
+use flowrun_connections::{
+    Base, Connection, ConnectionStore, Edit, EditError, Endpoint, Identity, Proof, Trust,
+    edit_file, is_own_external_id,
 };
 
-use flowrun_connections::{Base, Connection, ConnectionStore, Endpoint};
-
+use self::health::Conditions;
 use crate::{
     args::{Connections, ConnectionsCommand},
-    context::{open_connections, reason},
+    context::{Context, open_connections, reason},
     exit::Exit,
     files,
     render::{self, DIM, GOOD, plain},
 };
 
-pub(crate) fn run(arguments: &Connections) -> Exit {
-    let store = match open_connections(&arguments.folder) {
-        Ok(store) => store,
-        Err(exit) => return exit,
-    };
+pub(crate) fn run(context: &Context, arguments: &Connections) -> Exit {
+    match execute(context, arguments) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
+    let folder = &arguments.folder;
+    let asker = Asker::new(open_connections(folder)?)?;
+    let store = &asker.store;
     match &arguments.command {
-        ConnectionsCommand::List => list(&store, &arguments.folder),
-        ConnectionsCommand::Show { nickname } => match find(&store, nickname) {
-            Ok(connection) => {
-                render::print(&show(connection));
-                Exit::Done
+        ConnectionsCommand::New(new) => new::new(&asker, folder, new),
+        ConnectionsCommand::Finish(finish) => {
+            new::finish(&asker, find(store, &finish.nickname)?, finish)
+        }
+        ConnectionsCommand::List { json } => Ok(list::run(store, folder, *json)),
+        ConnectionsCommand::Show { nickname } => {
+            render::print(&show(find(store, nickname)?));
+            Ok(Exit::Done)
+        }
+        ConnectionsCommand::Test { nickname, json } => {
+            test::run(&asker, find(store, nickname)?, *json)
+        }
+        ConnectionsCommand::Edit(edit) => change::edit(find(store, &edit.nickname)?, edit),
+        ConnectionsCommand::Rename {
+            nickname,
+            new_nickname,
+        } => {
+            let connection = find(store, nickname)?;
+            let uses = used_by::uses(context, folder, nickname)?;
+            change::rename(connection, new_nickname, &uses)
+        }
+        ConnectionsCommand::Delete(delete) => {
+            let connection = find(store, &delete.nickname)?;
+            let uses = if delete.force {
+                Vec::new()
+            } else {
+                used_by::uses(context, folder, &delete.nickname)?
+            };
+            change::delete(connection, &uses)
+        }
+        ConnectionsCommand::UsedBy { nickname } => {
+            let uses = used_by::uses(context, folder, nickname)?;
+            // A connection that is gone may still be named.
+            if uses.is_empty() {
+                find(store, nickname)?;
             }
-            Err(exit) => exit,
-        },
-        ConnectionsCommand::Test { nickname } => match find(&store, nickname) {
-            Ok(_) => test(&store, nickname),
-            Err(exit) => exit,
-        },
+            Ok(used_by::run(nickname, folder, &uses))
+        }
+        ConnectionsCommand::Rotate(rotate) => {
+            rotate::run(&asker, find(store, &rotate.nickname)?, rotate)
+        }
     }
 }
 
-fn list(store: &ConnectionStore, folder: &Path) -> Exit {
-    let connections: Vec<&Connection> = store.list().collect();
-    if connections.is_empty() {
-        let help = folder_with_connections(folder).map_or_else(
-            || "describe them in a `connections.yaml` beside your flows".to_owned(),
-            |folder| format!("`--folder {}` sees some", folder.display()),
-        );
-        render::error(
-            "there are no connections in this folder, in those above it, or in the user's own",
-            Some(&help),
-        );
-        return Exit::Done;
-    }
-    let rows: Vec<[String; 5]> = connections
-        .iter()
-        .map(|connection| {
-            [
-                connection.nickname.clone(),
-                "aws_s3".to_owned(),
-                connection
-                    .role_arn
-                    .as_ref()
-                    .map_or_else(|| "-".to_owned(), |role| role.account().to_owned()),
-                connection.region.clone().unwrap_or_else(|| "-".to_owned()),
-                connection.description.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    let widths: Vec<usize> = (0..4)
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        })
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            write!(line, "{cell:width$}  ").ok();
-        }
-        match row.last() {
-            Some(description) if !description.is_empty() => {
-                writeln!(text, "{line}{DIM}{description}{DIM:#}").ok();
-            }
-            _ => {
-                writeln!(text, "{}", line.trim_end()).ok();
-            }
-        }
-    }
-    render::print(&text);
-    Exit::Done
+/// The connections, and what is asked about them. There is one runtime a command, because the
+/// embedded sandbox lives in the one that started it.
+struct Asker {
+    store: ConnectionStore,
+    runtime: tokio::runtime::Runtime,
 }
 
-/// A folder right below that has a connection file, the first by name: where flows often are.
-fn folder_with_connections(folder: &Path) -> Option<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("connections.yaml").is_file())
-        .collect();
-    folders.sort();
-    let found = folders.into_iter().next()?;
-    Some(found.strip_prefix(".").map(Path::to_owned).unwrap_or(found))
+impl Asker {
+    fn new(store: ConnectionStore) -> Result<Self, Exit> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                render::error(&format!("cannot start: {}", reason(&error)), None);
+                Exit::Failed
+            })?;
+        Ok(Self { store, runtime })
+    }
+
+    fn prove(&self, connection: &Connection) -> Result<Proof, CardError> {
+        self.runtime.block_on(self.store.prove(connection))
+    }
+
+    fn base_identity(&self, connection: &Connection) -> Result<Identity, CardError> {
+        self.runtime.block_on(self.store.base_identity(connection))
+    }
+}
+
+/// Changes a connection file, and says why where it does not.
+fn write(path: &Path, edit: &Edit<'_>) -> Result<(), Exit> {
+    edit_file(path, edit).map_err(|error| {
+        render::error(&error.to_string(), None);
+        match error {
+            EditError::Store(_) => Exit::Connection,
+            _ => Exit::Invalid,
+        }
+    })
+}
+
+/// Says on standard error that something was done.
+fn say_done(words: &str) {
+    plain::print(&format!("{GOOD}✓{GOOD:#} {words}"));
 }
 
 fn find<'s>(store: &'s ConnectionStore, nickname: &str) -> Result<&'s Connection, Exit> {
@@ -132,8 +157,21 @@ fn show(connection: &Connection) -> String {
         Base::Profile(profile) => format!("profile {profile}"),
         Base::Sandbox => "the sandbox".to_owned(),
     };
+    let condition = Conditions::default().of(connection);
+    let external_id = connection.external_id.as_ref().map(|id| {
+        if is_own_external_id(id) {
+            id.clone()
+        } else {
+            format!("{id} {DIM}(not made by flowrun){DIM:#}")
+        }
+    });
     let rows = [
         ("description", connection.description.clone()),
+        ("health", Some(condition.words(connection).to_owned())),
+        (
+            "last proven",
+            condition.when().map(|when| format!("{when:.0}")),
+        ),
         ("type", Some("aws_s3".to_owned())),
         (
             "role ARN",
@@ -142,7 +180,13 @@ fn show(connection: &Connection) -> String {
                 .as_ref()
                 .map(|role| role.as_str().to_owned()),
         ),
-        ("External ID", connection.external_id.clone()),
+        ("External ID", external_id),
+        ("next External ID", connection.next_external_id.clone()),
+        (
+            "trust",
+            (connection.trust == Trust::Principal).then(|| "principal".to_owned()),
+        ),
+        ("unsafe accepted", connection.accept_unsafe.clone()),
         ("region", connection.region.clone()),
         ("endpoint", Some(endpoint)),
         ("base credentials", Some(base)),
@@ -155,40 +199,4 @@ fn show(connection: &Connection) -> String {
         }
     }
     text
-}
-
-fn test(store: &ConnectionStore, nickname: &str) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            render::error(&format!("cannot start: {}", reason(&error)), None);
-            return Exit::Failed;
-        }
-    };
-    match runtime.block_on(store.test(nickname)) {
-        Ok(report) => {
-            let mut text = format!("{GOOD}✓{GOOD:#} {nickname} opens\n");
-            let rows = [
-                ("identity", Some(report.identity)),
-                ("account", Some(report.account)),
-                ("region", report.region),
-                ("endpoint", report.endpoint),
-                ("expires", report.expires.map(|expires| expires.to_string())),
-            ];
-            for (name, value) in rows {
-                if let Some(value) = value {
-                    writeln!(text, "  {DIM}{name:8}{DIM:#}  {value}").ok();
-                }
-            }
-            render::print(&text);
-            Exit::Done
-        }
-        Err(error) => {
-            plain::print(&plain::card_failure(&error));
-            Exit::Connection
-        }
-    }
 }

@@ -10,8 +10,10 @@ use serde::{
 
 use super::scalar::{Scalar, one_of};
 use crate::{
-    AwsS3, Base, Connection, Endpoint, RoleArn, StoreError,
-    definition::{check_external_id, check_region, check_url, is_clear, is_word},
+    AwsS3, Base, Connection, Endpoint, RoleArn, StoreError, Trust,
+    definition::{
+        check_acceptance, check_external_id, check_region, is_clear, is_word, partition_of,
+    },
 };
 
 /// The most brackets that may be open at once. The YAML scanner takes time by the square of that
@@ -19,7 +21,7 @@ use crate::{
 const MAX_OPEN_BRACKETS: usize = 100;
 
 /// The connections that a text defines. The path is for them and for messages.
-pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Connection>, StoreError> {
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Connection>, StoreError> {
     refuse_deep_nesting(text, path)?;
     let yaml = serde_yaml::Deserializer::from_str(text);
     yaml.deserialize_any(FileVisitor { path }).map_err(|error| {
@@ -103,7 +105,7 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
     }
 }
 
-fn check_nickname(text: &str) -> Result<(), String> {
+pub(crate) fn check_nickname(text: &str) -> Result<(), String> {
     let is_fine = (1..=128).contains(&text.len())
         && text.bytes().all(|b| is_word(b) || b".-".contains(&b))
         && text.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -123,11 +125,15 @@ struct ConnectionSeed<'a> {
     path: &'a Path,
 }
 
-const KEYS: [&str; 7] = [
+/// The keys of a connection, in the order in which they are written.
+pub(crate) const KEYS: [&str; 10] = [
     "type",
     "description",
     "role_arn",
     "external_id",
+    "next_external_id",
+    "trust",
+    "accept_unsafe",
     "region",
     "endpoint",
     "base",
@@ -149,16 +155,7 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Connection, A::Error> {
-        let mut connection = Connection {
-            nickname: self.nickname,
-            description: None,
-            role_arn: None,
-            external_id: None,
-            region: None,
-            endpoint: Endpoint::Aws,
-            base: Base::Default,
-            file: self.path.to_owned(),
-        };
+        let mut connection = Connection::new(self.nickname, self.path);
         let mut seen = HashSet::new();
         while let Some(key) = entries.next_key_seed(Scalar::new("a key", |text| {
             let key = one_of(text, &KEYS, "a key of a connection")?;
@@ -183,25 +180,31 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
                             .next_value_seed(Scalar::new("the ARN of a role", RoleArn::parse))?,
                     );
                 }
-                "external_id" => {
-                    connection.external_id = Some(
-                        entries
-                            .next_value_seed(Scalar::new("an External ID", check_external_id))?,
-                    );
+                "external_id" | "next_external_id" => {
+                    let id = entries
+                        .next_value_seed(Scalar::new("an External ID", check_external_id))?;
+                    match key {
+                        "external_id" => connection.external_id = Some(id),
+                        _ => connection.next_external_id = Some(id),
+                    }
+                }
+                "trust" => {
+                    entries.next_value_seed(Scalar::new("the word `principal`", |text| {
+                        one_of(text, &["principal"], "a trust").map(drop)
+                    }))?;
+                    connection.trust = Trust::Principal;
+                }
+                "accept_unsafe" => {
+                    connection.accept_unsafe =
+                        Some(entries.next_value_seed(Scalar::new("a sentence", check_acceptance))?);
                 }
                 "region" => {
                     connection.region =
                         Some(entries.next_value_seed(Scalar::new("a region", check_region))?);
                 }
                 "endpoint" => {
-                    connection.endpoint =
-                        entries.next_value_seed(Scalar::new("a URL or `sandbox`", |text| {
-                            if text == "sandbox" {
-                                Ok(Endpoint::Sandbox)
-                            } else {
-                                check_url(text)
-                            }
-                        }))?;
+                    connection.endpoint = entries
+                        .next_value_seed(Scalar::new("a URL or `sandbox`", Endpoint::parse))?;
                 }
                 _ => connection.base = entries.next_value_seed(BaseSeed)?,
             }
@@ -217,12 +220,39 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
 }
 
 /// The rules that concern more than one key.
-fn check_together(connection: &Connection) -> Result<(), String> {
-    if connection.external_id.is_some() && connection.role_arn.is_none() {
+pub(crate) fn check_together(connection: &Connection) -> Result<(), String> {
+    if connection.external_id.is_some() && connection.trust == Trust::Principal {
         return Err(
-            "`external_id` is for the role of `role_arn`, and there is no `role_arn`".to_owned(),
+            "`trust: principal` is for a role that asks for no External ID, and there is an \
+             `external_id`"
+                .to_owned(),
         );
     }
+    if connection.next_external_id.is_some() && connection.external_id.is_none() {
+        return Err(
+            "`next_external_id` takes the place of `external_id`, and there is none".to_owned(),
+        );
+    }
+    if connection.accept_unsafe.is_some() && connection.role_arn.is_none() {
+        return Err(
+            "`accept_unsafe` is about the role of `role_arn`, and there is no `role_arn`"
+                .to_owned(),
+        );
+    }
+    if let (Some(role), Some(region), Endpoint::Aws) = (
+        &connection.role_arn,
+        &connection.region,
+        &connection.endpoint,
+    ) && role.partition() != partition_of(region)
+    {
+        return Err(format!(
+            "the role is in the partition `{}`, and the region `{region}` in `{}`; sessions do \
+             not cross partitions",
+            role.partition(),
+            partition_of(region)
+        ));
+    }
+    let has_role = connection.role_arn.is_some() || connection.is_pending();
     match (&connection.endpoint, &connection.base) {
         (Endpoint::Sandbox, Base::Sandbox) => {}
         (Endpoint::Sandbox, _) => {
@@ -239,9 +269,9 @@ fn check_together(connection: &Connection) -> Result<(), String> {
                     .to_owned(),
             );
         }
-        (Endpoint::Url(url), _) if connection.role_arn.is_some() && is_clear(url) => {
+        (Endpoint::Url(url), _) if has_role && is_clear(url) => {
             return Err(
-                "`role_arn` needs an `https` endpoint, because AssumeRole answers with \
+                "a role needs an `https` endpoint, because AssumeRole answers with \
                  credentials, which would cross the network in the clear"
                     .to_owned(),
             );
@@ -322,21 +352,18 @@ demo-vault:
 minio: { type: aws_s3, endpoint: 'http://10.0.0.1:9000/', base: { profile: minio } }
 plain: { type: aws_s3 }
 ci: { type: aws_s3, base: environment }
+own: { type: aws_s3, role_arn: 'arn:aws:iam::111122223333:role/own', trust: principal }
+pending: { type: aws_s3, external_id: ab, next_external_id: cd }
+old:
+  type: aws_s3
+  role_arn: arn:aws:iam::111122223333:role/old
+  accept_unsafe: it goes away in May
 ";
 
     #[test]
     fn a_file_is_read_whole() {
         let path = Path::new("/flows/connections.yaml");
-        let plain = |nickname: &str| Connection {
-            nickname: nickname.to_owned(),
-            description: None,
-            role_arn: None,
-            external_id: None,
-            region: None,
-            endpoint: Endpoint::Aws,
-            base: Base::Default,
-            file: path.to_owned(),
-        };
+        let plain = |nickname: &str| Connection::new(nickname, path);
         assert_eq!(
             parse(FULL, path).unwrap(),
             [
@@ -358,6 +385,21 @@ ci: { type: aws_s3, base: environment }
                 Connection {
                     base: Base::Environment,
                     ..plain("ci")
+                },
+                Connection {
+                    role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/own").unwrap()),
+                    trust: Trust::Principal,
+                    ..plain("own")
+                },
+                Connection {
+                    external_id: Some("ab".to_owned()),
+                    next_external_id: Some("cd".to_owned()),
+                    ..plain("pending")
+                },
+                Connection {
+                    role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/old").unwrap()),
+                    accept_unsafe: Some("it goes away in May".to_owned()),
+                    ..plain("old")
                 },
             ]
         );
@@ -390,7 +432,13 @@ ci: { type: aws_s3, base: environment }
             "a:\n  type: aws_s3\n  role_arn:\n",
             "a:\n  type: aws_s3\n  role_arn: [x]\n",
             &format!("a:\n  type: aws_s3\n  {role}\n  external_id: 'my secret'\n"),
-            "a:\n  type: aws_s3\n  external_id: abc\n",
+            &format!("a:\n  type: aws_s3\n  {role}\n  external_id: abc\n  trust: principal\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  trust: everybody\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  region: cn-north-1\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  accept_unsafe: yes\n"),
+            "a:\n  type: aws_s3\n  accept_unsafe: this has no role at all\n",
+            "a:\n  type: aws_s3\n  next_external_id: abc\n",
+            "a: { type: aws_s3, endpoint: 'http://10.0.0.1', external_id: abc }\n",
             "a: { type: aws_s3, region: EU }\n",
             "a: { type: aws_s3, endpoint: 'https://me:password@example.com' }\n",
             "a: { type: aws_s3, endpoint: sandbox }\n",

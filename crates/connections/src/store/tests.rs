@@ -27,6 +27,7 @@ open:
   endpoint: sandbox
   base: sandbox
 plain: { type: aws_s3, endpoint: sandbox, base: sandbox }
+pending: { type: aws_s3, external_id: ab, endpoint: sandbox, base: sandbox }
 ";
 const RUN: &str = "01K0ABCDEFGHJKMNPQRSTVWXYZ";
 const POLICY: &str = r#"{ "Version": "2012-10-17", "Statement": {
@@ -383,7 +384,10 @@ async fn policies_that_sts_would_not_take_are_refused_before() {
 #[tokio::test]
 async fn the_sandbox_starts_when_it_is_needed_once_and_after_a_failure_again() {
     let bench = Bench::new(always);
-    assert_eq!(bench.store.nicknames(), ["vault", "open", "plain"]);
+    assert_eq!(
+        bench.store.nicknames(),
+        ["vault", "open", "plain", "pending"]
+    );
     assert!(bench.sandbox.starts.lock().unwrap().is_empty());
     bench
         .sandbox
@@ -428,36 +432,18 @@ async fn what_is_no_connection_of_the_kind_is_told() {
 }
 
 #[tokio::test]
-async fn a_test_tells_who_one_is() {
-    let session = "arn:aws:sts::111122223333:assumed-role/vault/flowrun-test";
-    let bench = Bench::new(move |form| match form["Action"].as_str() {
-        "GetCallerIdentity" => caller(session),
-        _ => always(form),
-    });
-    let report = |nickname| bench.store.test(nickname);
+async fn a_pending_connection_never_falls_back_to_its_base() {
+    let bench = Bench::new(always);
+    let failure = bench.failure("pending").await;
     assert_eq!(
-        report("vault").await,
-        Ok(TestReport {
-            identity: session.to_owned(),
-            account: "999988887777".to_owned(),
-            region: Some("us-east-1".to_owned()),
-            endpoint: Some(bench.sts.url.clone()),
-            expires: Some(IN_AN_HOUR.parse().unwrap()),
-        })
+        (failure.to_string(), failure.help.unwrap()),
+        (
+            "the connection `pending` is not finished: it has no role yet (connection: pending)"
+                .to_owned(),
+            "run `flowrun connections finish pending --role-arn ARN`".to_owned()
+        )
     );
-    assert_eq!(report("plain").await.unwrap().expires, None);
-    let keys: Vec<_> = bench
-        .sts
-        .asked("GetCallerIdentity")
-        .iter()
-        .map(|form| form["authorization"].contains("=ASIA1/"))
-        .collect();
-    assert_eq!(keys, [true, false]);
-    assert_eq!(
-        bench.sts.asked("AssumeRole")[0]["RoleSessionName"],
-        "flowrun-test"
-    );
-    assert!(report("volt").await.is_err());
+    assert_eq!(bench.sts.count(), 0);
 }
 
 #[test]

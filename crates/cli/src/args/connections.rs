@@ -1,0 +1,187 @@
+//! The arguments of `flowrun connections`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use flowrun_connections::{Endpoint, RoleArn, check_acceptance, check_external_id, check_region};
+
+#[derive(Debug, Args)]
+pub(crate) struct Connections {
+    #[command(subcommand)]
+    pub(crate) command: ConnectionsCommand,
+    /// The folder whose `connections.yaml` is used: there, or in the nearest folder above that has
+    /// one
+    #[arg(long, global = true, value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionsCommand {
+    /// Make a connection: shows the trust policy for its role, proves the role, saves it
+    New(NewConnection),
+    /// Give a pending connection its role
+    Finish(FinishConnection),
+    /// List all connections, their health, and when they were last proven
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one connection
+    Show {
+        /// Its nickname
+        nickname: String,
+    },
+    /// Prove a connection: its role lets us in with the External ID, and nobody without it
+    Test {
+        /// Its nickname
+        nickname: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a connection's other values
+    Edit(EditConnection),
+    /// Give a connection another nickname
+    Rename {
+        /// Its nickname
+        nickname: String,
+        /// The new one
+        new_nickname: String,
+    },
+    /// Delete a connection that no flow under the folder names
+    Delete(DeleteConnection),
+    /// List the flows under the folder that name a connection
+    UsedBy {
+        /// Its nickname
+        nickname: String,
+    },
+    /// Make a new External ID, and once the role accepts it, use it
+    Rotate(RotateConnection),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewConnection {
+    /// The name that flows use
+    #[arg(value_name = "NICKNAME")]
+    pub(crate) nickname: Option<String>,
+    /// The role; without one the connection waits for it
+    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) role_arn: Option<RoleArn>,
+    /// Use the base credentials as they are, as for MinIO
+    #[arg(long, conflicts_with_all = ["role_arn", "trust", "account_id", "principals", "adopt_external_id"])]
+    pub(crate) no_role: bool,
+    /// What the role's trust rests on
+    #[arg(long, value_enum, default_value_t = TrustBy::ExternalId)]
+    pub(crate) trust: TrustBy,
+    /// Take an External ID that stands in the role already, in place of a new one
+    #[arg(long, value_name = "ID", value_parser = check_external_id)]
+    pub(crate) adopt_external_id: Option<String>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// The region; that of the base where not given
+    #[arg(long, value_name = "REGION", value_parser = check_region)]
+    pub(crate) region: Option<String>,
+    /// Another server that speaks S3, by URL, or `sandbox`
+    #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
+    pub(crate) endpoint: Option<Endpoint>,
+    #[command(flatten)]
+    pub(crate) base: BaseArguments,
+    #[command(flatten)]
+    pub(crate) by: ByHand,
+}
+
+/// Which credentials a connection starts from.
+#[derive(Debug, Args)]
+pub(crate) struct BaseArguments {
+    /// Which credentials assume the role
+    #[arg(long, value_enum, conflicts_with = "profile")]
+    pub(crate) base: Option<BaseName>,
+    /// The profile of the AWS configuration whose credentials assume the role
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BaseName {
+    /// AWS's default chain
+    Default,
+    /// The environment variables
+    Environment,
+    /// Those of the sandbox
+    Sandbox,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TrustBy {
+    /// An External ID of this connection alone
+    ExternalId,
+    /// Principals of one's own organisation
+    Principal,
+}
+
+/// Whom the role shall trust, where that is not our whole account, or cannot be asked.
+#[derive(Debug, Args)]
+pub(crate) struct ByHand {
+    /// Our account, where STS cannot be asked
+    #[arg(long, value_name = "ID", conflicts_with = "principals")]
+    pub(crate) account_id: Option<String>,
+    /// A user or role of ours that alone the role shall trust; repeatable
+    #[arg(long = "principal", value_name = "ARN")]
+    pub(crate) principals: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FinishConnection {
+    /// Its nickname
+    pub(crate) nickname: String,
+    /// The role
+    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) role_arn: Option<RoleArn>,
+    /// Why flows shall use the role although it lets others in
+    #[arg(long, value_name = "SENTENCE", value_parser = check_acceptance)]
+    pub(crate) accept_unsafe: Option<String>,
+    #[command(flatten)]
+    pub(crate) by: ByHand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditConnection {
+    /// Its nickname
+    pub(crate) nickname: String,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Another role, which has to be proven anew
+    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
+    pub(crate) role_arn: Option<RoleArn>,
+    /// The region
+    #[arg(long, value_name = "REGION", value_parser = check_region)]
+    pub(crate) region: Option<String>,
+    /// Another server that speaks S3, by URL, or `sandbox`
+    #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
+    pub(crate) endpoint: Option<Endpoint>,
+    #[command(flatten)]
+    pub(crate) base: BaseArguments,
+    /// Why flows shall use its role although it lets others in
+    #[arg(long, value_name = "SENTENCE", value_parser = check_acceptance)]
+    pub(crate) accept_unsafe: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteConnection {
+    /// Its nickname
+    pub(crate) nickname: String,
+    /// Even where flows name it
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateConnection {
+    /// Its nickname
+    pub(crate) nickname: String,
+    #[command(flatten)]
+    pub(crate) by: ByHand,
+}

@@ -1,0 +1,110 @@
+//! `flowrun connections edit`, `rename` and `delete`.
+
+use flowrun_connections::{Connection, Edit, move_proof};
+
+use super::{new::base, say_done, used_by::Use, write};
+use crate::{
+    args::EditConnection,
+    exit::Exit,
+    render::{self, WARNING, plain},
+};
+
+pub(super) fn edit(old: &Connection, arguments: &EditConnection) -> Result<Exit, Exit> {
+    let mut new = old.clone();
+    if arguments.role_arn.is_some() && old.role_arn.is_none() {
+        render::error(
+            &format!("the connection `{}` has no role", old.nickname),
+            Some(if old.is_pending() {
+                "`flowrun connections finish` gives it its first one"
+            } else {
+                "make one with a role: `flowrun connections new`"
+            }),
+        );
+        return Err(Exit::Invalid);
+    }
+    let set = |place: &mut Option<String>, value: &Option<String>| {
+        if value.is_some() {
+            place.clone_from(value);
+        }
+    };
+    set(&mut new.description, &arguments.description);
+    set(&mut new.region, &arguments.region);
+    set(&mut new.accept_unsafe, &arguments.accept_unsafe);
+    if arguments.role_arn.is_some() {
+        new.role_arn.clone_from(&arguments.role_arn);
+    }
+    if let Some(endpoint) = &arguments.endpoint {
+        new.endpoint = endpoint.clone();
+    }
+    if let Some(base) = base(&arguments.base) {
+        new.base = base;
+    }
+    if new == *old {
+        render::error(
+            "there is nothing to change",
+            Some("`flowrun connections edit --help` lists what can be"),
+        );
+        return Err(Exit::Invalid);
+    }
+    write(&old.file, &Edit::Replace { old, new: &new })?;
+    say_done(&format!("changed in {}", old.file.display()));
+    if (&new.role_arn, &new.endpoint, &new.base) != (&old.role_arn, &old.endpoint, &old.base) {
+        plain::print(&format!(
+            "prove it anew: flowrun connections test {}",
+            new.nickname
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn rename(old: &Connection, nickname: &str, uses: &[Use]) -> Result<Exit, Exit> {
+    let new = Connection {
+        nickname: nickname.to_owned(),
+        ..old.clone()
+    };
+    write(&old.file, &Edit::Replace { old, new: &new })?;
+    forget(old, Some(nickname));
+    say_done(&format!("`{}` is `{nickname}` now", old.nickname));
+    if !uses.is_empty() {
+        plain::print(&format!(
+            "{WARNING}warning{WARNING:#}: flows still name `{}`:",
+            old.nickname
+        ));
+        for place in uses {
+            plain::print(&format!("  {place}"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Deletes a connection that nothing uses.
+pub(super) fn delete(connection: &Connection, uses: &[Use]) -> Result<Exit, Exit> {
+    if !uses.is_empty() {
+        let places: String = uses.iter().map(|place| format!("\n  {place}")).collect();
+        render::error(
+            &format!(
+                "flows name the connection `{}`:{places}",
+                connection.nickname
+            ),
+            Some("change them first, or delete it all the same with `--force`"),
+        );
+        return Err(Exit::Invalid);
+    }
+    write(&connection.file, &Edit::Remove(connection))?;
+    forget(connection, None);
+    say_done(&format!("`{}` is deleted", connection.nickname));
+    if let Some(role) = &connection.role_arn {
+        plain::print(&format!(
+            "the role `{role}` still trusts us: its owner ends that by deleting it or its trust \
+             policy"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Moves what was proven to the new nickname, or away. What stays behind is of no connection.
+fn forget(connection: &Connection, nickname: Option<&str>) {
+    if let Err(error) = move_proof(connection, nickname) {
+        plain::print(&format!("{WARNING}warning{WARNING:#}: {error}"));
+    }
+}

@@ -1,0 +1,132 @@
+//! `flowrun connections list`: the connections that a folder sees, and how healthy they are.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anstyle::Style;
+use flowrun_connections::{AwsS3, Connection, ConnectionStore};
+use serde_json::{Value as Json, json};
+
+use super::health::{Condition, Conditions};
+use crate::{
+    exit::Exit,
+    render::{self, DIM, ERROR, GOOD, WARNING},
+};
+
+pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Exit {
+    let mut conditions = Conditions::default();
+    let connections: Vec<(&Connection, Condition)> = store
+        .list()
+        .map(|connection| (connection, conditions.of(connection)))
+        .collect();
+    for problem in conditions.problems() {
+        render::error(
+            &problem,
+            Some("delete that file, and test the connections again"),
+        );
+    }
+    if as_data {
+        let list = connections
+            .iter()
+            .map(|(connection, condition)| as_json(connection, condition));
+        render::print(&format!("{:#}\n", Json::Array(list.collect())));
+    } else if connections.is_empty() {
+        let help = folder_with_connections(folder).map_or_else(
+            || "make one with `flowrun connections new`".to_owned(),
+            |folder| format!("`--folder {}` sees some", folder.display()),
+        );
+        render::error(
+            "there are no connections in this folder, in those above it, or in the user's own",
+            Some(&help),
+        );
+    } else {
+        render::print(&table(&connections));
+    }
+    match conditions.problems().next() {
+        Some(_) => Exit::Connection,
+        None => Exit::Done,
+    }
+}
+
+fn table(connections: &[(&Connection, Condition)]) -> String {
+    let rows: Vec<[String; 6]> = connections
+        .iter()
+        .map(|(connection, condition)| {
+            [
+                connection.nickname.clone(),
+                "aws_s3".to_owned(),
+                account(connection).unwrap_or("-").to_owned(),
+                connection.region.clone().unwrap_or_else(|| "-".to_owned()),
+                condition.words(connection).to_owned(),
+                condition
+                    .when()
+                    .map(|when| format!("{when:.0}"))
+                    .unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let widths: Vec<usize> = (0..6)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for (row, (connection, condition)) in rows.iter().zip(connections) {
+        let description = connection.description.as_deref().unwrap_or_default();
+        // What is empty at the end of a line takes no room.
+        let used = match (row.iter().rposition(|cell| !cell.is_empty()), description) {
+            (_, text) if !text.is_empty() => row.len(),
+            (last, _) => last.map_or(0, |last| last + 1),
+        };
+        for (column, (cell, width)) in row.iter().zip(&widths).take(used).enumerate() {
+            let is_last = column + 1 == used && description.is_empty();
+            let width = if is_last { 0 } else { *width };
+            let style = match (column, condition.is_good(connection)) {
+                (4, Some(true)) => GOOD,
+                (4, Some(false)) => ERROR,
+                (4, None) => WARNING,
+                _ => Style::new(),
+            };
+            write!(text, "{style}{cell:width$}{style:#}").ok();
+            if width > 0 {
+                text.push_str("  ");
+            }
+        }
+        writeln!(text, "{DIM}{description}{DIM:#}").ok();
+    }
+    text
+}
+
+fn as_json(connection: &Connection, condition: &Condition) -> Json {
+    json!({
+        "nickname": connection.nickname,
+        "type": <AwsS3 as flowrun_card::ConnectionKind>::NAME,
+        "description": connection.description,
+        "role_arn": connection.role_arn.as_ref().map(|role| role.as_str()),
+        "account": account(connection),
+        "region": connection.region,
+        "health": condition.name(),
+        "accept_unsafe": connection.accept_unsafe,
+        "proven_at": condition.when().map(|when| when.to_string()),
+        "file": connection.file.display().to_string(),
+    })
+}
+
+fn account(connection: &Connection) -> Option<&str> {
+    Some(connection.role_arn.as_ref()?.account())
+}
+
+/// A folder right below that has a connection file, the first by name: where flows often are.
+fn folder_with_connections(folder: &Path) -> Option<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("connections.yaml").is_file())
+        .collect();
+    folders.sort();
+    let found = folders.into_iter().next()?;
+    Some(found.strip_prefix(".").map(Path::to_owned).unwrap_or(found))
+}

@@ -1,0 +1,270 @@
+//! `flowrun connections new` and `finish`: a connection from its nickname to its proof.
+//!
+//! One with a role is saved as pending before its role is proven, so that its External ID is not
+//! lost, whatever comes between.
+
+use std::path::Path;
+
+use flowrun_connections::{
+    Base, Connection, ConnectionStore, Edit, Endpoint, Health, RoleArn, Trust, check_region,
+    file_for, new_external_id,
+};
+
+use super::{Asker, ask, say_done, test, trust::Instructions, write};
+use crate::{
+    args::{BaseArguments, BaseName, ByHand, FinishConnection, NewConnection, TrustBy},
+    context::reason,
+    exit::Exit,
+    render::{self, plain},
+};
+
+pub(super) fn new(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Result<Exit, Exit> {
+    let connection = described(asker, folder, arguments)?;
+    if arguments.no_role {
+        return without_role(asker, &connection);
+    }
+    if let Some(role) = &arguments.role_arn {
+        write(&connection.file, &Edit::Add(&connection))?;
+        if prove(asker, &connection, role, None)? {
+            return Ok(Exit::Done);
+        }
+        Instructions::of(asker, &connection, &arguments.by)?.show(&connection);
+        return Ok(wait(&connection, Exit::Connection));
+    }
+    let instructions = Instructions::of(asker, &connection, &arguments.by)?;
+    write(&connection.file, &Edit::Add(&connection))?;
+    instructions.show(&connection);
+    if ask::is_possible() {
+        return ask_role(asker, &connection);
+    }
+    Ok(wait(&connection, Exit::Done))
+}
+
+pub(super) fn finish(
+    asker: &Asker,
+    connection: &Connection,
+    arguments: &FinishConnection,
+) -> Result<Exit, Exit> {
+    if !connection.is_pending() {
+        render::error(
+            &format!("the connection `{}` is not pending", connection.nickname),
+            Some("`flowrun connections edit` gives it another role"),
+        );
+        return Err(Exit::Invalid);
+    }
+    if let Some(role) = &arguments.role_arn {
+        if prove(asker, connection, role, arguments.accept_unsafe.as_ref())? {
+            return Ok(Exit::Done);
+        }
+        show_again(asker, connection, &arguments.by)?;
+        return Ok(wait(connection, Exit::Connection));
+    }
+    show_again(asker, connection, &arguments.by)?;
+    if ask::is_possible() {
+        return ask_role(asker, connection);
+    }
+    render::error("the role is missing", Some("give it: `--role-arn ARN`"));
+    Err(Exit::Invalid)
+}
+
+fn show_again(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<(), Exit> {
+    Instructions::of(asker, connection, by)?.show(connection);
+    Ok(())
+}
+
+/// The connection as the arguments, and where somebody is there the answers, describe it; with a
+/// role, it is pending.
+fn described(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Result<Connection, Exit> {
+    let file = file_for(folder).map_err(|error| {
+        render::error(&error.to_string(), None);
+        Exit::Connection
+    })?;
+    let check = |nickname: &str| named(&asker.store, nickname, &file);
+    let mut connection = match &arguments.nickname {
+        Some(nickname) => check(nickname).map_err(|problem| invalid(&problem))?,
+        None if ask::is_possible() => ask::ask_until("nickname", check)?,
+        None => {
+            render::error(
+                "the nickname is missing",
+                Some("give it: `flowrun connections new NICKNAME`"),
+            );
+            return Err(Exit::Invalid);
+        }
+    };
+    connection.description.clone_from(&arguments.description);
+    connection.endpoint = arguments.endpoint.clone().unwrap_or(Endpoint::Aws);
+    connection.base = match base(&arguments.base) {
+        Some(base) => base,
+        // It needs this one.
+        None if connection.endpoint == Endpoint::Sandbox => Base::Sandbox,
+        None => Base::Default,
+    };
+    connection.region.clone_from(&arguments.region);
+    if connection.region.is_none() && connection.endpoint != Endpoint::Sandbox && ask::is_possible()
+    {
+        let question = "region, such as eu-central-1 (Enter: that of the base credentials)";
+        connection.region = ask::ask_until(question, |text| match text {
+            "" => Ok(None),
+            text => check_region(text).map(Some),
+        })?;
+    }
+    if !arguments.no_role {
+        match arguments.trust {
+            TrustBy::Principal => connection.trust = Trust::Principal,
+            TrustBy::ExternalId => {}
+        }
+        connection.external_id = external_id(&asker.store, arguments)?;
+    }
+    let with_role = Connection {
+        role_arn: arguments.role_arn.clone(),
+        ..connection.clone()
+    };
+    with_role.check().map_err(|problem| invalid(&problem))?;
+    Ok(connection)
+}
+
+fn named(store: &ConnectionStore, nickname: &str, file: &Path) -> Result<Connection, String> {
+    let connection = Connection::new(nickname, file);
+    connection.check()?;
+    match store.list().find(|other| other.nickname == nickname) {
+        Some(other) => Err(format!(
+            "there is a connection `{nickname}` already, in {}",
+            other.file.display()
+        )),
+        None => Ok(connection),
+    }
+}
+
+/// A new External ID, or the adopted one; none for a role that is trusted by principal.
+fn external_id(store: &ConnectionStore, arguments: &NewConnection) -> Result<Option<String>, Exit> {
+    let Some(adopted) = &arguments.adopt_external_id else {
+        if arguments.trust == TrustBy::Principal {
+            return Ok(None);
+        }
+        return new_external_id().map(Some).map_err(|error| {
+            render::error(
+                &format!("this machine gives no random bytes: {}", reason(&error)),
+                None,
+            );
+            Exit::Failed
+        });
+    };
+    let shared = store
+        .list()
+        .find(|other| other.external_id.as_ref() == Some(adopted));
+    match shared {
+        // Who may use the one could use the other.
+        Some(other) => Err(invalid(&format!(
+            "this External ID is that of the connection `{}`; each has its own",
+            other.nickname
+        ))),
+        None => Ok(Some(adopted.clone())),
+    }
+}
+
+/// The base that the arguments name.
+pub(super) fn base(arguments: &BaseArguments) -> Option<Base> {
+    if let Some(name) = &arguments.profile {
+        return Some(Base::Profile(name.clone()));
+    }
+    arguments.base.map(|base| match base {
+        BaseName::Default => Base::Default,
+        BaseName::Environment => Base::Environment,
+        BaseName::Sandbox => Base::Sandbox,
+    })
+}
+
+fn without_role(asker: &Asker, connection: &Connection) -> Result<Exit, Exit> {
+    let proof = asker.prove(connection).map_err(|failure| {
+        plain::print(&plain::card_failure(&failure));
+        Exit::Connection
+    })?;
+    write(&connection.file, &Edit::Add(connection))?;
+    test::remember(connection, &proof);
+    plain::print(test::told(connection, &proof).trim_end());
+    say_saved(connection);
+    Ok(Exit::Done)
+}
+
+/// Asks for the role of a pending connection, which is saved by now, until one is proven, or for as
+/// long as somebody wants to.
+fn ask_role(asker: &Asker, connection: &Connection) -> Result<Exit, Exit> {
+    say_done(&format!(
+        "saved as pending in {}",
+        connection.file.display()
+    ));
+    loop {
+        let question = "role ARN (Enter: later)";
+        let role = ask::ask_until(question, |text| match text {
+            "" => Ok(None),
+            text => RoleArn::parse(text).map(Some),
+        })?;
+        match role {
+            None => return Ok(wait(connection, Exit::Done)),
+            Some(role) if prove(asker, connection, &role, None)? => return Ok(Exit::Done),
+            Some(_) => plain::print("mend the role and give its ARN again"),
+        }
+    }
+}
+
+/// Proves the role of a pending connection, tells what came of it, and saves it where that is good,
+/// or is accepted in words.
+fn prove(
+    asker: &Asker,
+    pending: &Connection,
+    role: &RoleArn,
+    accept_unsafe: Option<&String>,
+) -> Result<bool, Exit> {
+    let mut finished = Connection {
+        role_arn: Some(role.clone()),
+        ..pending.clone()
+    };
+    if let Err(problem) = finished.check() {
+        render::error(&problem, None);
+        return Ok(false);
+    }
+    let proof = match asker.prove(&finished) {
+        Ok(proof) => proof,
+        Err(failure) => {
+            plain::print(&plain::card_failure(&failure));
+            return Ok(false);
+        }
+    };
+    plain::print(test::told(&finished, &proof).trim_end());
+    if let Some(failure) = test::failure_of(&finished, &proof.verdict) {
+        plain::print(&plain::card_failure(&failure));
+        if proof.verdict.health() != Health::Unsafe || accept_unsafe.is_none() {
+            return Ok(false);
+        }
+        finished.accept_unsafe = accept_unsafe.cloned();
+    }
+    write(
+        &pending.file,
+        &Edit::Replace {
+            old: pending,
+            new: &finished,
+        },
+    )?;
+    test::remember(&finished, &proof);
+    say_saved(&finished);
+    Ok(true)
+}
+
+fn say_saved(connection: &Connection) {
+    say_done(&format!("saved in {}", connection.file.display()));
+}
+
+/// Says how to go on with a pending connection.
+fn wait(connection: &Connection, exit: Exit) -> Exit {
+    plain::print(&format!(
+        "`{}` is saved as pending; once the role has that trust policy:\n  flowrun connections \
+         finish {} --role-arn ARN",
+        connection.nickname, connection.nickname
+    ));
+    exit
+}
+
+fn invalid(problem: &str) -> Exit {
+    render::error(problem, None);
+    Exit::Invalid
+}

@@ -1,0 +1,107 @@
+//! Whom the role of a connection has to trust, as its owner needs to know it.
+
+use flowrun_card::CardError;
+use flowrun_connections::{Connection, Trust, Trusted, partition_of, trust_policy};
+
+use super::Asker;
+use crate::{
+    args::ByHand,
+    exit::Exit,
+    render::{self, DIM, plain},
+};
+
+/// What the owner of a role is told.
+#[derive(Debug)]
+pub(super) struct Instructions {
+    account: Option<String>,
+    policy: String,
+}
+
+impl Instructions {
+    /// Finds out who we are, unless that is given by hand.
+    pub(super) fn of(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<Self, Exit> {
+        let (trusted, partition) = trusted(asker, connection, by)?;
+        let account = match &trusted {
+            Trusted::Account(account) => Some(account.clone()),
+            Trusted::Principals(_) => None,
+        };
+        let policy = trust_policy(connection, trusted, &partition).map_err(|error| {
+            render::error(&error.to_string(), None);
+            Exit::Invalid
+        })?;
+        Ok(Self { account, policy })
+    }
+
+    /// Shows them: the trust policy alone on standard output, so that it can go into a file, and
+    /// the rest on standard error.
+    pub(super) fn show(&self, connection: &Connection) {
+        let rows = [
+            ("Account ID", self.account.as_ref()),
+            ("External ID", connection.external_id.as_ref()),
+            ("next External ID", connection.next_external_id.as_ref()),
+        ];
+        for (name, value) in rows {
+            if let Some(value) = value {
+                plain::print(&format!("  {DIM}{name:16}{DIM:#}  {value}"));
+            }
+        }
+        plain::print("the trust policy of the role:");
+        render::print(&format!("{}\n", self.policy));
+    }
+}
+
+fn trusted(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<(Trusted, String), Exit> {
+    let by_region = || {
+        let region = connection.region.as_deref().unwrap_or_default();
+        partition_of(region).to_owned()
+    };
+    if let Some(first) = by.principals.first() {
+        let partition = partition_of_arn(first).map_or_else(by_region, str::to_owned);
+        return Ok((Trusted::Principals(by.principals.clone()), partition));
+    }
+    if connection.trust == Trust::Principal && by.account_id.is_some() {
+        render::error(
+            "a role that is trusted by principal trusts no whole account",
+            Some("name whom it trusts: `--principal ARN`"),
+        );
+        return Err(Exit::Invalid);
+    }
+    if let Some(account) = &by.account_id {
+        return Ok((Trusted::Account(account.clone()), by_region()));
+    }
+    let identity = asker
+        .base_identity(connection)
+        .map_err(|failure| unknown(failure, connection))?;
+    let partition = partition_of_arn(&identity.arn).map_or_else(by_region, str::to_owned);
+    if connection.trust == Trust::ExternalId {
+        return Ok((Trusted::Account(identity.account), partition));
+    }
+    if identity.arn.contains(":assumed-role/") {
+        // The session does not tell the path of its role.
+        render::error(
+            &format!("we are the session `{}` of a role", identity.arn),
+            Some("name that role: `--principal ARN`"),
+        );
+        return Err(Exit::Invalid);
+    }
+    Ok((Trusted::Principals(vec![identity.arn]), partition))
+}
+
+fn partition_of_arn(arn: &str) -> Option<&str> {
+    arn.split(':')
+        .nth(1)
+        .filter(|partition| !partition.is_empty())
+}
+
+fn unknown(failure: CardError, connection: &Connection) -> Exit {
+    let by_hand = match connection.trust {
+        Trust::ExternalId => "give your account by hand: `--account-id ID`",
+        Trust::Principal => "name whom the role trusts: `--principal ARN`",
+    };
+    let help = match &failure.help {
+        Some(help) => format!("{help}; or {by_hand}"),
+        None => by_hand.to_owned(),
+    };
+    plain::print(&plain::card_failure(&failure.help(help)));
+    Exit::Connection
+}

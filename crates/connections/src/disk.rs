@@ -1,0 +1,185 @@
+//! Files that are written whole or not at all, one process after another.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::StoreError;
+
+/// What flowrun keeps for itself beside a connection file.
+const STATE_FOLDER: &str = ".flowrun";
+const LOCK_FILE: &str = "connections.lock";
+/// How often a lock is tried, and how long it is waited for in between.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The folder beside a connection file that holds what is not for git.
+pub(crate) fn state_folder(connection_file: &Path) -> PathBuf {
+    connection_file
+        .parent()
+        .unwrap_or_else(|| Path::new(""))
+        .join(STATE_FOLDER)
+}
+
+/// Keeps other processes from writing a connection file, and what belongs to it, until it is
+/// dropped. Readers need none: a file is there whole, old or new.
+#[derive(Debug)]
+pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+
+impl Lock {
+    /// Waits up to ten seconds for the lock of a connection file. Makes the folder that the lock
+    /// is in, with a `.gitignore` that keeps it out of git.
+    ///
+    /// # Errors
+    /// Where the folder or the lock cannot be written, or another process keeps the lock.
+    pub(crate) fn of(connection_file: &Path) -> Result<Self, StoreError> {
+        let folder = state_folder(connection_file);
+        make_state_folder(&folder)?;
+        let path = folder.join(LOCK_FILE);
+        let failed = |source| StoreError::Write {
+            path: path.clone(),
+            source,
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+        }
+        Err(StoreError::Locked {
+            path,
+            seconds: LOCK_PAUSE.saturating_mul(LOCK_TRIES).as_secs(),
+        })
+    }
+}
+
+fn make_state_folder(folder: &Path) -> Result<(), StoreError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::Write { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let ignore = folder.join(".gitignore");
+    match File::options().create_new(true).write(true).open(&ignore) {
+        Ok(mut file) => file.write_all(b"*\n").map_err(failed(&ignore)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(&ignore)(error)),
+    }
+}
+
+/// Puts a file in the place of another one, or makes it: after a crash at any moment the old one
+/// is there, or the new one, whole. The caller holds the lock of the folder.
+///
+/// # Errors
+/// Where the folder or the file cannot be written. The old one is left then.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    // A link stays a link.
+    let target = match fs::canonicalize(path) {
+        Ok(target) => target,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut name = std::ffi::OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(".new");
+    let new = target.with_file_name(name);
+    let written = write_new(&new, &target, bytes).and_then(|()| fs::rename(&new, &target));
+    if written.is_err() {
+        fs::remove_file(&new).ok();
+    }
+    written.and_then(|()| sync_folder(&target)).map_err(failed)
+}
+
+fn write_new(new: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a process that was killed left behind: nobody else writes while the lock is held.
+    match fs::remove_file(new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::options().create_new(true).write(true).open(new)?;
+    if let Ok(old) = fs::metadata(target) {
+        file.set_permissions(old.permissions())?;
+    }
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes the rename itself last. <https://man7.org/linux/man-pages/man2/fsync.2.html>
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        File::open(folder)?.sync_all()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("connections.yaml");
+        // What a killed process left.
+        fs::write(folder.path().join(".connections.yaml.new"), "torn").unwrap();
+        replace(&path, b"one").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            let link = folder.path().join("link.yaml");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            replace(&link, b"two").unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o640
+            );
+            fs::remove_file(&link).unwrap();
+        }
+        replace(&path, b"three").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["connections.yaml"]);
+    }
+
+    #[test]
+    fn the_lock_is_held_by_one_and_kept_out_of_git() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("connections.yaml");
+        let lock = Lock::of(&path).unwrap();
+        let file = File::open(folder.path().join(".flowrun/connections.lock")).unwrap();
+        assert!(matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(lock);
+        file.try_lock().unwrap();
+        let ignore = fs::read(folder.path().join(".flowrun/.gitignore")).unwrap();
+        assert_eq!(ignore, b"*\n");
+    }
+}

@@ -1,0 +1,192 @@
+//! Changes to a connection file that leave every other byte of it as its authors wrote it.
+
+mod layout;
+mod splice;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Connection, StoreError,
+    disk::{self, Lock},
+    file::{self, MAX_FILE_BYTES, entries},
+};
+
+/// What stands at the top of a connection file that flowrun makes.
+const HEADER: &str = "\
+# The connections that flows name. There is no secret in this file: it is meant for git.
+
+";
+
+/// A change of one connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Edit<'a> {
+    /// Writes a new one at the end of the file, which is made where there is none.
+    Add(&'a Connection),
+    /// Gives one other values, and another nickname, where they differ.
+    Replace {
+        /// As it was read; where the file says something else by now nothing is changed.
+        old: &'a Connection,
+        /// As it shall be.
+        new: &'a Connection,
+    },
+    /// Takes one out, with the comments that stand in it; the ones above it stay. Where the file
+    /// says something else of it by now nothing is changed.
+    Remove(&'a Connection),
+}
+
+/// A change that was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The nickname is taken.
+    #[error("{}: there is a connection `{nickname}` already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// The nickname.
+        nickname: String,
+    },
+    /// The connection is not as it was read, or is gone.
+    #[error(
+        "{}: somebody has changed the connection `{nickname}` meanwhile", path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The nickname.
+        nickname: String,
+    },
+    /// The connection breaks a rule of connection files.
+    #[error("{message}")]
+    Invalid {
+        /// Which.
+        message: String,
+    },
+    /// The file is written in a way that a program cannot change safely.
+    #[error(
+        "{}: the file must be changed by hand, because {message}", path.display()
+    )]
+    ByHand {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Changes a connection file.
+///
+/// The file is read anew under a lock, and every byte that the change is not about stays: comments,
+/// order, quotes, line ends. The result is read back, and must say exactly what it shall, before it
+/// takes the place of the old file, in one step.
+///
+/// # Errors
+/// Where nothing was changed, and why.
+pub fn edit_file(path: &Path, edit: &Edit<'_>) -> Result<(), EditError> {
+    // Files that are links to one file are that one file.
+    let path = &match fs::canonicalize(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+        Err(source) => {
+            let path = path.to_owned();
+            return Err(StoreError::Read { path, source }.into());
+        }
+    };
+    let _lock = Lock::of(path)?;
+    let text = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
+        _ => file::read_text(path)?,
+    };
+    let new = changed(&text, path, edit)?;
+    disk::replace(path, new.as_bytes())?;
+    Ok(())
+}
+
+/// The text of the file after a change.
+fn changed(text: &str, path: &Path, edit: &Edit<'_>) -> Result<String, EditError> {
+    let mut expected = entries::parse(text, path)?;
+    let found = |connections: &[Connection], wanted: &Connection| {
+        connections
+            .iter()
+            .position(|connection| is_same(connection, wanted))
+            .ok_or_else(|| EditError::Changed {
+                path: path.to_owned(),
+                nickname: wanted.nickname.clone(),
+            })
+    };
+    let by_hand = |message: String| EditError::ByHand {
+        path: path.to_owned(),
+        message,
+    };
+    let new = match *edit {
+        Edit::Add(connection) => {
+            allowed(&expected, connection, path)?;
+            expected.push(connection.clone());
+            splice::add(text, connection)
+        }
+        Edit::Remove(connection) => {
+            let at = found(&expected, connection)?;
+            expected.remove(at);
+            splice::remove(text, &connection.nickname)
+        }
+        Edit::Replace { old, new } => {
+            let at = found(&expected, old)?;
+            let mut others = expected.clone();
+            others.remove(at);
+            allowed(&others, new, path)?;
+            if let Some(place) = expected.get_mut(at) {
+                *place = new.clone();
+            }
+            splice::change(text, old, new)
+        }
+    }
+    .map_err(by_hand)?;
+    let is_right = entries::parse(&new, path).is_ok_and(|found| {
+        found.len() == expected.len()
+            && found
+                .iter()
+                .zip(&expected)
+                .all(|(found, expected)| is_same(found, expected))
+    });
+    if !is_right {
+        return Err(by_hand(
+            "the result would not say what it should".to_owned(),
+        ));
+    }
+    if new.len() as u64 > MAX_FILE_BYTES {
+        return Err(by_hand(format!(
+            "it would have more than {MAX_FILE_BYTES} bytes"
+        )));
+    }
+    Ok(new)
+}
+
+/// Equal but for the path, which may lead there by a link.
+fn is_same(left: &Connection, right: &Connection) -> bool {
+    let right = Connection {
+        file: left.file.clone(),
+        ..right.clone()
+    };
+    *left == right
+}
+
+fn allowed(others: &[Connection], new: &Connection, path: &Path) -> Result<(), EditError> {
+    let invalid = |message| EditError::Invalid { message };
+    new.check().map_err(invalid)?;
+    if others.iter().any(|other| other.nickname == new.nickname) {
+        return Err(EditError::Exists {
+            path: path.to_owned(),
+            nickname: new.nickname.clone(),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

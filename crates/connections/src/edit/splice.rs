@@ -1,0 +1,228 @@
+//! The text of a connection file with one entry added, changed or taken out.
+
+use super::layout::{Entry, Key, Layout, Style, layout, line_end};
+use crate::{AwsS3, Base, Connection, Endpoint, Trust, file::entries::KEYS};
+
+/// The text with a connection at its end.
+pub(super) fn add(text: &str, connection: &Connection) -> Result<String, String> {
+    let Layout { entries, indent } = layout(text)?;
+    let line_break = line_break(text);
+    let margin = " ".repeat(indent);
+    let mut new = text.to_owned();
+    if !new.is_empty() && !new.ends_with('\n') {
+        new.push_str(line_break);
+    }
+    let ends_blank = new
+        .lines()
+        .next_back()
+        .is_none_or(|line| line.trim().is_empty());
+    if !entries.is_empty() && !ends_blank {
+        new.push_str(line_break);
+    }
+    let mut lines = vec![format!("{margin}{}:", scalar(&connection.nickname))];
+    for (key, value) in fields(connection) {
+        if let Some(value) = value {
+            lines.push(format!("{margin}  {key}: {value}"));
+        }
+    }
+    for line in lines {
+        new.push_str(&line);
+        new.push_str(line_break);
+    }
+    Ok(new)
+}
+
+/// The text without a connection.
+pub(super) fn remove(text: &str, nickname: &str) -> Result<String, String> {
+    let layout = layout(text)?;
+    let entry = find(&layout, nickname)?;
+    let (before, after) = (
+        text.get(..entry.lines.start).unwrap_or_default(),
+        text.get(entry.lines.end..).unwrap_or_default(),
+    );
+    let last = before.split_inclusive('\n').next_back().unwrap_or_default();
+    let is_blank_before = last.trim().is_empty();
+    let next = after.split_inclusive('\n').next().unwrap_or_default();
+    // Of the two blank lines around it one is enough.
+    let (before, after) = if is_blank_before && !next.is_empty() && next.trim().is_empty() {
+        (before, after.strip_prefix(next).unwrap_or(after))
+    } else if is_blank_before && after.is_empty() {
+        (before.strip_suffix(last).unwrap_or(before), after)
+    } else {
+        (before, after)
+    };
+    Ok(format!("{before}{after}"))
+}
+
+/// The text with what differs between two states of a connection.
+pub(super) fn change(text: &str, old: &Connection, new: &Connection) -> Result<String, String> {
+    let mut text = text.to_owned();
+    for ((key, before), (_, after)) in fields(old).into_iter().zip(fields(new)) {
+        if before != after {
+            let layout = layout(&text)?;
+            let entry = find(&layout, &old.nickname)?;
+            text = match after {
+                Some(value) => set(&text, entry, key, &value)?,
+                None => unset(&text, entry, key)?,
+            };
+        }
+    }
+    if old.nickname != new.nickname {
+        let layout = layout(&text)?;
+        let entry = find(&layout, &old.nickname)?;
+        text.replace_range(entry.name.clone(), &scalar(&new.nickname));
+    }
+    Ok(text)
+}
+
+fn find<'l>(layout: &'l Layout, nickname: &str) -> Result<&'l Entry, String> {
+    layout
+        .entries
+        .iter()
+        .find(|entry| entry.nickname == nickname)
+        .ok_or_else(|| format!("the connection `{nickname}` is written in an unusual way"))
+}
+
+fn unusual(entry: &Entry) -> String {
+    format!(
+        "the connection `{}` is written in an unusual way",
+        entry.nickname
+    )
+}
+
+fn set(text: &str, entry: &Entry, key: &str, value: &str) -> Result<String, String> {
+    let mut text = text.to_owned();
+    let is_there = |found: &&Key| found.name == key;
+    if let Some(found) = entry.keys.iter().find(is_there) {
+        match (&found.value, entry.style) {
+            (_, Style::Other) => return Err(unusual(entry)),
+            (Some(range), _) => text.replace_range(range.clone(), value),
+            // A text of many lines.
+            (None, Style::Block(indent)) => {
+                let line = block_line(&text, indent, key, value);
+                text.replace_range(found.lines.clone(), &line);
+            }
+            (None, Style::Flow) => return Err(unusual(entry)),
+        }
+        return Ok(text);
+    }
+    // In the order of `KEYS`, as far as the entry has it.
+    let rank = |name: &str| KEYS.iter().position(|known| *known == name);
+    let before = entry
+        .keys
+        .iter()
+        .filter(|found| rank(&found.name) < rank(key))
+        .max_by_key(|found| rank(&found.name))
+        .ok_or_else(|| unusual(entry))?;
+    match entry.style {
+        Style::Block(indent) => {
+            let line = block_line(&text, indent, key, value);
+            let at = before.lines.end;
+            if text.get(..at).is_some_and(|before| before.ends_with('\n')) {
+                text.insert_str(at, &line);
+            } else {
+                // The last line of a file that has no end.
+                let line = format!("{}{}", line_break(&text), line.trim_end());
+                text.insert_str(at, &line);
+            }
+        }
+        Style::Flow => {
+            let end = before.value.as_ref().ok_or_else(|| unusual(entry))?.end;
+            text.insert_str(end, &format!(", {key}: {value}"));
+        }
+        Style::Other => return Err(unusual(entry)),
+    }
+    Ok(text)
+}
+
+fn unset(text: &str, entry: &Entry, key: &str) -> Result<String, String> {
+    let mut text = text.to_owned();
+    let at = entry
+        .keys
+        .iter()
+        .position(|found| found.name == key)
+        .ok_or_else(|| unusual(entry))?;
+    let found = entry.keys.get(at).ok_or_else(|| unusual(entry))?;
+    let end_of = |key: &Key| key.value.as_ref().map(|value| value.end);
+    match entry.style {
+        Style::Block(_) => text.replace_range(found.lines.clone(), ""),
+        Style::Flow => {
+            let before = at.checked_sub(1).and_then(|at| entry.keys.get(at));
+            let after = entry.keys.get(at.saturating_add(1));
+            let range = match (before, after) {
+                (Some(before), _) => end_of(before).zip(end_of(found)),
+                (None, Some(after)) => Some((found.start, after.start)),
+                (None, None) => None,
+            };
+            let (start, end) = range.ok_or_else(|| unusual(entry))?;
+            text.replace_range(start..end, "");
+        }
+        Style::Other => return Err(unusual(entry)),
+    }
+    Ok(text)
+}
+
+fn block_line(text: &str, indent: usize, key: &str, value: &str) -> String {
+    format!("{}{key}: {value}{}", " ".repeat(indent), line_break(text))
+}
+
+/// How the first line of a text ends.
+fn line_break(text: &str) -> &'static str {
+    let first = text.get(..line_end(text, 0)).unwrap_or_default();
+    if first.ends_with("\r\n") {
+        "\r\n"
+    } else {
+        "\n"
+    }
+}
+
+/// The keys of a connection as YAML, in the order of [`KEYS`]; `None` for those that it does not
+/// have.
+fn fields(connection: &Connection) -> Vec<(&'static str, Option<String>)> {
+    let of = |text: &Option<String>| text.as_deref().map(scalar);
+    let values = [
+        Some(<AwsS3 as flowrun_card::ConnectionKind>::NAME.to_owned()),
+        of(&connection.description),
+        connection
+            .role_arn
+            .as_ref()
+            .map(|role| scalar(role.as_str())),
+        of(&connection.external_id),
+        of(&connection.next_external_id),
+        match connection.trust {
+            Trust::ExternalId => None,
+            Trust::Principal => Some("principal".to_owned()),
+        },
+        of(&connection.accept_unsafe),
+        of(&connection.region),
+        match &connection.endpoint {
+            Endpoint::Aws => None,
+            Endpoint::Url(url) => Some(scalar(url)),
+            Endpoint::Sandbox => Some("sandbox".to_owned()),
+        },
+        match &connection.base {
+            Base::Default => None,
+            Base::Environment => Some("environment".to_owned()),
+            Base::Profile(name) => Some(format!("{{ profile: {} }}", scalar(name))),
+            Base::Sandbox => Some("sandbox".to_owned()),
+        },
+    ];
+    KEYS.into_iter().zip(values).collect()
+}
+
+/// A text as a YAML scalar on one line: as it is where every reader takes it for that text, else in
+/// double quotes, whose escapes are those of JSON.
+fn scalar(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_./:@=+-".contains(c);
+    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .split(' ')
+            .all(|word| !word.is_empty() && word.chars().all(is_word) && !word.ends_with(':'))
+        && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
+            .contains(&text.to_ascii_lowercase().as_str());
+    if is_plain {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
+}
