@@ -11,8 +11,8 @@ use std::{
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::connections::{
-    BaseArguments, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection,
-    FinishConnection, NewConnection, RotateConnection, TrustBy,
+    BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
+    NewConnection, PlaceArguments, RotateConnection, TrustBy,
 };
 use crate::files;
 

@@ -95,6 +95,17 @@ pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> Exit {
     Exit::Invalid
 }
 
+/// The runtime that a command waits in.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            render::error(&format!("cannot start: {}", reason(&error)), None);
+            Exit::Failed
+        })
+}
+
 /// An operating system's error without its number.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();

@@ -80,21 +80,21 @@ pub(crate) struct NewConnection {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// The region; that of the base where not given
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+    #[command(flatten)]
+    pub(crate) by: ByHand,
+}
+
+/// Where a connection leads, and which credentials it starts from.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArguments {
+    /// The region; that of the base where the connection names none
     #[arg(long, value_name = "REGION", value_parser = check_region)]
     pub(crate) region: Option<String>,
     /// Another server that speaks S3, by URL, or `sandbox`
     #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
     pub(crate) endpoint: Option<Endpoint>,
-    #[command(flatten)]
-    pub(crate) base: BaseArguments,
-    #[command(flatten)]
-    pub(crate) by: ByHand,
-}
-
-/// Which credentials a connection starts from.
-#[derive(Debug, Args)]
-pub(crate) struct BaseArguments {
     /// Which credentials assume the role
     #[arg(long, value_enum, conflicts_with = "profile")]
     pub(crate) base: Option<BaseName>,
@@ -156,14 +156,8 @@ pub(crate) struct EditConnection {
     /// Another role, which has to be proven anew
     #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
     pub(crate) role_arn: Option<RoleArn>,
-    /// The region
-    #[arg(long, value_name = "REGION", value_parser = check_region)]
-    pub(crate) region: Option<String>,
-    /// Another server that speaks S3, by URL, or `sandbox`
-    #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
-    pub(crate) endpoint: Option<Endpoint>,
     #[command(flatten)]
-    pub(crate) base: BaseArguments,
+    pub(crate) place: PlaceArguments,
     /// Why flows shall use its role although it lets others in
     #[arg(long, value_name = "SENTENCE", value_parser = check_acceptance)]
     pub(crate) accept_unsafe: Option<String>,

@@ -21,7 +21,7 @@ use flowrun_connections::{
 use self::health::Conditions;
 use crate::{
     args::{Connections, ConnectionsCommand},
-    context::{Context, open_connections, reason},
+    context::{self, Context, open_connections},
     exit::Exit,
     files,
     render::{self, DIM, GOOD, plain},
@@ -56,7 +56,8 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             new_nickname,
         } => {
             let connection = find(store, nickname)?;
-            let uses = used_by::uses(context, folder, nickname)?;
+            let flows = used_by::folder_of_flows(folder, connection);
+            let uses = used_by::uses(context, &flows, nickname)?;
             change::rename(connection, new_nickname, &uses)
         }
         ConnectionsCommand::Delete(delete) => {
@@ -64,17 +65,23 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             let uses = if delete.force {
                 Vec::new()
             } else {
-                used_by::uses(context, folder, &delete.nickname)?
+                let flows = used_by::folder_of_flows(folder, connection);
+                used_by::uses(context, &flows, &delete.nickname)?
             };
             change::delete(connection, &uses)
         }
         ConnectionsCommand::UsedBy { nickname } => {
-            let uses = used_by::uses(context, folder, nickname)?;
+            let known = store.list().find(|known| known.nickname == *nickname);
+            let flows = known.map_or_else(
+                || folder.clone(),
+                |known| used_by::folder_of_flows(folder, known),
+            );
+            let uses = used_by::uses(context, &flows, nickname)?;
             // A connection that is gone may still be named.
             if uses.is_empty() {
                 find(store, nickname)?;
             }
-            Ok(used_by::run(nickname, folder, &uses))
+            Ok(used_by::run(nickname, &flows, &uses))
         }
         ConnectionsCommand::Rotate(rotate) => {
             rotate::run(&asker, find(store, &rotate.nickname)?, rotate)
@@ -91,14 +98,10 @@ struct Asker {
 
 impl Asker {
     fn new(store: ConnectionStore) -> Result<Self, Exit> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                render::error(&format!("cannot start: {}", reason(&error)), None);
-                Exit::Failed
-            })?;
-        Ok(Self { store, runtime })
+        Ok(Self {
+            store,
+            runtime: context::runtime()?,
+        })
     }
 
     fn prove(&self, connection: &Connection) -> Result<Proof, CardError> {

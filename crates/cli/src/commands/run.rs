@@ -47,13 +47,7 @@ fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exi
         Exit::Invalid
     })?;
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            render::error(&format!("cannot start: {}", reason(&error)), None);
-            Exit::Failed
-        })?;
+    let runtime = context::runtime()?;
     let cancel = run.cancel_handle();
     let report = runtime.block_on(async {
         let signals = tokio::spawn(signals(cancel));

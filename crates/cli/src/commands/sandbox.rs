@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flowrun_sandbox::{Sandbox, State};
 
-use crate::{args, context::reason, exit::Exit, render, sandbox::read_seed};
+use crate::{args, context, exit::Exit, render, sandbox::read_seed};
 
 /// Where the seed is looked for.
 const SEEDS: [&str; 2] = ["sandbox.yaml", "flows/sandbox.yaml"];
@@ -12,42 +12,33 @@ const SEEDS: [&str; 2] = ["sandbox.yaml", "flows/sandbox.yaml"];
 pub(crate) fn run(arguments: &args::Sandbox) -> Exit {
     match serve(arguments) {
         Ok(()) => Exit::Done,
-        Err((message, help)) => {
-            render::error(&message, help.as_deref());
-            Exit::Invalid
-        }
+        Err(exit) => exit,
     }
 }
 
-fn serve(arguments: &args::Sandbox) -> Result<(), (String, Option<String>)> {
+fn serve(arguments: &args::Sandbox) -> Result<(), Exit> {
     let seed = match &arguments.seed {
         Some(seed) => seed.clone(),
         None => found_seed().ok_or_else(|| {
-            (
-                "there is no `sandbox.yaml` here or in `flows/`".to_owned(),
-                Some(
-                    "name the accounts, roles and buckets to begin with: `--seed FILE`".to_owned(),
-                ),
+            invalid(
+                "there is no `sandbox.yaml` here or in `flows/`",
+                Some("name the accounts, roles and buckets to begin with: `--seed FILE`"),
             )
         })?,
     };
-    let seed = read_seed(&seed).map_err(|message| (message, None))?;
+    let seed = read_seed(&seed).map_err(|message| invalid(&message, None))?;
     let state = match &arguments.state {
         Some(folder) => State::Dir(folder.clone()),
         None => State::Memory,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| (format!("cannot start: {}", reason(&error)), None))?;
-    runtime.block_on(async {
+    context::runtime()?.block_on(async {
         let sandbox = Sandbox::start_on(seed, state, arguments.listen)
             .await
-            .map_err(|error| (error.to_string(), None))?;
+            .map_err(|error| invalid(&error.to_string(), None))?;
         if sandbox.is_joined() {
-            return Err((
-                format!("another process serves this state at {}", sandbox.url()),
-                Some("use that one, or another `--state` folder".to_owned()),
+            return Err(invalid(
+                &format!("another process serves this state at {}", sandbox.url()),
+                Some("use that one, or another `--state` folder"),
             ));
         }
         let administrator = sandbox.administrator();
@@ -64,6 +55,11 @@ fn serve(arguments: &args::Sandbox) -> Result<(), (String, Option<String>)> {
         sandbox.shutdown().await;
         Ok(())
     })
+}
+
+fn invalid(message: &str, help: Option<&str>) -> Exit {
+    render::error(message, help);
+    Exit::Invalid
 }
 
 fn found_seed() -> Option<PathBuf> {

@@ -28,17 +28,23 @@ pub(super) fn edit(old: &Connection, arguments: &EditConnection) -> Result<Exit,
         }
     };
     set(&mut new.description, &arguments.description);
-    set(&mut new.region, &arguments.region);
-    set(&mut new.accept_unsafe, &arguments.accept_unsafe);
+    set(&mut new.region, &arguments.place.region);
     if arguments.role_arn.is_some() {
         new.role_arn.clone_from(&arguments.role_arn);
     }
-    if let Some(endpoint) = &arguments.endpoint {
+    if let Some(endpoint) = &arguments.place.endpoint {
         new.endpoint = endpoint.clone();
     }
-    if let Some(base) = base(&arguments.base) {
+    if let Some(base) = base(&arguments.place) {
         new.base = base;
     }
+    let is_other =
+        (&new.role_arn, &new.endpoint, &new.base) != (&old.role_arn, &old.endpoint, &old.base);
+    if is_other {
+        // What a person accepted of the one role says nothing of another.
+        new.accept_unsafe = None;
+    }
+    set(&mut new.accept_unsafe, &arguments.accept_unsafe);
     if new == *old {
         render::error(
             "there is nothing to change",
@@ -48,7 +54,7 @@ pub(super) fn edit(old: &Connection, arguments: &EditConnection) -> Result<Exit,
     }
     write(&old.file, &Edit::Replace { old, new: &new })?;
     say_done(&format!("changed in {}", old.file.display()));
-    if (&new.role_arn, &new.endpoint, &new.base) != (&old.role_arn, &old.endpoint, &old.base) {
+    if is_other {
         plain::print(&format!(
             "prove it anew: flowrun connections test {}",
             new.nickname

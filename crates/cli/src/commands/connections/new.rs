@@ -12,7 +12,7 @@ use flowrun_connections::{
 
 use super::{Asker, ask, say_done, test, trust::Instructions, write};
 use crate::{
-    args::{BaseArguments, BaseName, ByHand, FinishConnection, NewConnection, TrustBy},
+    args::{BaseName, ByHand, FinishConnection, NewConnection, PlaceArguments, TrustBy},
     context::reason,
     exit::Exit,
     render::{self, plain},
@@ -92,14 +92,14 @@ fn described(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Result<
         }
     };
     connection.description.clone_from(&arguments.description);
-    connection.endpoint = arguments.endpoint.clone().unwrap_or(Endpoint::Aws);
-    connection.base = match base(&arguments.base) {
+    connection.endpoint = arguments.place.endpoint.clone().unwrap_or(Endpoint::Aws);
+    connection.base = match base(&arguments.place) {
         Some(base) => base,
         // It needs this one.
         None if connection.endpoint == Endpoint::Sandbox => Base::Sandbox,
         None => Base::Default,
     };
-    connection.region.clone_from(&arguments.region);
+    connection.region.clone_from(&arguments.place.region);
     if connection.region.is_none() && connection.endpoint != Endpoint::Sandbox && ask::is_possible()
     {
         let question = "region, such as eu-central-1 (Enter: that of the base credentials)";
@@ -163,7 +163,7 @@ fn external_id(store: &ConnectionStore, arguments: &NewConnection) -> Result<Opt
 }
 
 /// The base that the arguments name.
-pub(super) fn base(arguments: &BaseArguments) -> Option<Base> {
+pub(super) fn base(arguments: &PlaceArguments) -> Option<Base> {
     if let Some(name) = &arguments.profile {
         return Some(Base::Profile(name.clone()));
     }

@@ -11,7 +11,7 @@ use flowrun_card::{
     BoxFuture, CardError, ConnectionInfo, ConnectionKind as _, Connections, ErrorKind,
     SessionRequest,
 };
-use flowrun_connections::AwsS3;
+use flowrun_connections::{AwsS3, Connection};
 use flowrun_engine::{CheckOptions, Checked, Code, Engine};
 
 use crate::{
@@ -45,6 +45,18 @@ pub(super) fn run(nickname: &str, folder: &Path, uses: &[Use]) -> Exit {
         render::print(&format!("{place}\n"));
     }
     Exit::Done
+}
+
+/// The folder whose flows may name a connection, with all below: that of its file, where it is
+/// above the folder that was named, because every flow below the file sees it.
+pub(super) fn folder_of_flows(folder: &Path, connection: &Connection) -> PathBuf {
+    let of_file = connection.file.parent();
+    match (of_file, std::path::absolute(folder)) {
+        (Some(of_file), Ok(named)) if named != of_file && named.starts_with(of_file) => {
+            of_file.to_owned()
+        }
+        _ => folder.to_owned(),
+    }
 }
 
 /// The places in the flows of a folder, and of those in it, that name a connection.
