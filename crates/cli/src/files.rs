@@ -40,6 +40,10 @@ impl Kind {
 /// Where a folder cannot be read, folders are nested deeper than 16, or hold more than 10,000 such
 /// files.
 pub(crate) fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    search(folder, MAX_FILES)
+}
+
+fn search(folder: &Path, most: usize) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
@@ -59,8 +63,8 @@ pub(crate) fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
                 && is_yaml(&path)
                 && (Kind::of(&path) != Kind::Flow || looks_like_a_flow(&path))
             {
-                if found.len() == MAX_FILES {
-                    return Err(io::Error::other(format!("more than {MAX_FILES} flows")));
+                if found.len() == most {
+                    return Err(io::Error::other(format!("it holds more than {most} flows")));
                 }
                 found.push(path.strip_prefix(".").map(Path::to_owned).unwrap_or(path));
             }
@@ -98,7 +102,10 @@ pub(crate) fn nearest<'n>(
     names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(name, wanted), name))
-        .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
+        .filter(|(distance, name)| {
+            let letters = name.chars().count();
+            *distance <= (letters / 3).max(1) && *distance < letters
+        })
         .min()
         .map(|(_, name)| name)
 }
@@ -124,4 +131,44 @@ pub(crate) fn near_file(missing: &Path) -> Option<PathBuf> {
         .iter()
         .find(|file| file.file_stem().is_some_and(|stem| stem == near))?;
     Some(parent.join(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_search_has_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let deepest = folder.path().join(["a"; MAX_DEPTH].join("/"));
+        fs::create_dir_all(&deepest).unwrap();
+        for at in [folder.path(), &deepest] {
+            fs::write(at.join("flow.yaml"), "flow: a\n").unwrap();
+        }
+        assert_eq!(in_folder(folder.path()).unwrap().len(), 2);
+        let message = search(folder.path(), 1).unwrap_err().to_string();
+        assert_eq!(message, "it holds more than 1 flows");
+        fs::create_dir(deepest.join("a")).unwrap();
+        let message = in_folder(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.starts_with("folders are nested deeper than 16"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn only_near_names_are_proposed() {
+        let names = ["s3.upload", "s3.copy", "list.join", "x"];
+        for (wanted, expect) in [
+            ("s3.uplod", Some("s3.upload")),
+            ("list.jion", Some("list.join")),
+            ("y", None),
+            ("s3.nothing", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(wanted, names), expect, "{wanted}");
+        }
+    }
 }

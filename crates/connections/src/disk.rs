@@ -27,7 +27,10 @@ pub(crate) fn state_folder(connection_file: &Path) -> PathBuf {
 /// Keeps other processes from writing a connection file, and what belongs to it, until it is
 /// dropped. Readers need none: a file is there whole, old or new.
 #[derive(Debug)]
-pub(crate) struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+pub(crate) struct Lock {
+    /// Locked for as long as it is open.
+    _file: File,
+}
 
 impl Lock {
     /// Waits up to ten seconds for the lock of a connection file. Makes the folder that the lock
@@ -51,7 +54,7 @@ impl Lock {
             .map_err(failed)?;
         for _ in 0..LOCK_TRIES {
             match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
+                Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }

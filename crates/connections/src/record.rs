@@ -238,6 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_read_up_to_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = connection(folder.path());
+        record_proof(&connection, &proof(Verdict::Verified)).unwrap();
+        let path = folder.path().join(".flowrun/connections.json");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        let most = usize::try_from(MAX_RECORD_BYTES).unwrap();
+        text.push_str(&" ".repeat(most - text.len()));
+        std::fs::write(&path, &text).unwrap();
+        Records::read(&connection.file).unwrap();
+        text.push(' ');
+        std::fs::write(&path, &text).unwrap();
+        let message = Records::read(&connection.file).unwrap_err().to_string();
+        assert!(message.contains("more than 4194304 bytes"), "{message}");
+    }
+
+    #[test]
     fn a_record_that_flowrun_did_not_write_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let connection = connection(folder.path());

@@ -77,7 +77,7 @@ impl AwsSession {
     /// The client of type `C`, made by the first call and kept with the session.
     ///
     /// There is one client a type, so that its connection pool is shared; every caller must make
-    /// it the same way. `make` must not ask this session for a client.
+    /// it the same way. `make` must not call this method.
     pub fn client<C: Send + Sync + 'static>(&self, make: impl FnOnce(&SdkConfig) -> C) -> Arc<C> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients

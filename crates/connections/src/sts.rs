@@ -10,7 +10,7 @@ use aws_sdk_sts::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::{
-        assume_role::{AssumeRoleError, AssumeRoleOutput},
+        assume_role::{AssumeRoleError, AssumeRoleOutput, builders::AssumeRoleFluentBuilder},
         get_caller_identity::GetCallerIdentityOutput,
     },
 };
@@ -226,13 +226,7 @@ impl Role {
     /// Temporary credentials of the role.
     pub(crate) async fn assume(&self) -> Result<Credentials, CardError> {
         let call = self
-            .sts
-            .client
-            .assume_role()
-            .role_arn(self.role_arn.as_str())
-            .role_session_name(&self.session_name)
-            .duration_seconds(SESSION_SECONDS)
-            .set_external_id(self.external_id.clone())
+            .call(self.external_id.clone(), SESSION_SECONDS)
             .set_policy(self.policy.clone());
         let answer = match Box::pin(call.send()).await {
             Ok(answer) => answer,
@@ -241,6 +235,16 @@ impl Role {
         let credentials = self.credentials(answer)?;
         tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
         Ok(credentials)
+    }
+
+    fn call(&self, external_id: Option<String>, seconds: i32) -> AssumeRoleFluentBuilder {
+        self.sts
+            .client
+            .assume_role()
+            .role_arn(self.role_arn.as_str())
+            .role_session_name(&self.session_name)
+            .duration_seconds(seconds)
+            .set_external_id(external_id)
     }
 
     fn credentials(&self, answer: AssumeRoleOutput) -> Result<Credentials, CardError> {

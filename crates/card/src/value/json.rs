@@ -24,9 +24,10 @@ impl Value {
     /// ```
     /// use flowrun_card::Value;
     ///
-    /// assert_eq!(Value::from_json("[1]").unwrap().to_string(), "[1]");
+    /// assert_eq!(Value::from_json("[1]")?.to_string(), "[1]");
     /// assert!(Value::from_json(r#"{"a":1,"a":2}"#).is_err());
     /// assert!(Value::from_json("18446744073709551616").is_err());
+    /// # Ok::<(), flowrun_card::ValueError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Value, ValueError> {
         let mut source = serde_json::Deserializer::from_str(text);

@@ -40,13 +40,7 @@ impl Role {
     /// everything; the role's own policy is not sent.
     pub(crate) async fn probe(&self, external_id: Option<&str>) -> Probed {
         let call = self
-            .sts
-            .client
-            .assume_role()
-            .role_arn(self.role_arn.as_str())
-            .role_session_name(&self.session_name)
-            .duration_seconds(PROBE_SECONDS)
-            .set_external_id(external_id.map(str::to_owned))
+            .call(external_id.map(str::to_owned), PROBE_SECONDS)
             .policy(DENY_ALL);
         match Box::pin(call.send()).await {
             Ok(answer) => {
