@@ -60,14 +60,14 @@ fn a_connection_waits_for_its_role() {
       card: list
       at: look.yaml:7:3
       connection: vault
-    help: run `flowrun connections finish vault --role-arn ARN`
+    help: run `flowrun connections finish vault --role-arn ARN --folder FOLDER`
     ");
     assert_snapshot!(folder.flowrun("connections test vault"), @"
     exit 4
     -- stderr
     error[connection]: the connection `vault` is not finished: it has no role yet
       connection: vault
-    help: run `flowrun connections finish vault --role-arn ARN`
+    help: run `flowrun connections finish vault --role-arn ARN --folder FOLDER`
     ");
     assert_snapshot!(folder.flowrun("connections new vault"), @"
     exit 2

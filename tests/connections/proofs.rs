@@ -252,7 +252,7 @@ fn no_flow_uses_an_unsafe_role_until_a_person_says_so() {
       at: look.yaml:7:3
       connection: careless
       role_arn: arn:aws:iam::222222222222:role/careless
-    help: ask the role's owner for a trust policy with the External ID and run `flowrun connections test careless`; or say in the connection why it is used all the same: `accept_unsafe: SENTENCE`
+    help: ask the role's owner for a trust policy with the External ID and run `flowrun connections test careless --folder FOLDER`; or say in the connection why it is used all the same: `accept_unsafe: SENTENCE`
     ");
     assert_snapshot!(folder.flowrun_with(&["connections", "edit", "careless", "--accept-unsafe", "yes"]), @"
     exit 2

@@ -285,6 +285,12 @@ pub(crate) async fn load_credentials(
 fn no_credentials(base: &Base, error: &CredentialsError) -> CardError {
     // The outermost text says only that there is a cause.
     let reason = error.source().map_or_else(|| error.to_string(), chain);
+    // Of a chain, what each of its links said, over many lines: the help says what to do.
+    let reason = reason
+        .split(" Attempted:")
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.');
     let failure = CardError::new(
         ErrorKind::Connection,
         format!("the base `{base}` gives no AWS credentials: {reason}"),
@@ -351,4 +357,20 @@ pub(crate) fn last(error: &(dyn Error + 'static)) -> String {
 /// The text of an error without the operating system's number, which tells a person nothing.
 pub(crate) fn without_number(text: &str) -> &str {
     text.split(" (os error ").next().unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_without_credentials_is_told_in_one_line() {
+        let said =
+            "no credentials found in chain. Attempted:\n  Environment: not set\n  Profile: none";
+        let failure = no_credentials(&Base::Default, &CredentialsError::not_loaded(said));
+        assert_eq!(
+            failure.message,
+            "the base `default` gives no AWS credentials: no credentials found in chain"
+        );
+    }
 }

@@ -16,8 +16,9 @@ pub(crate) fn check(connection: &Connection) -> Result<(), CardError> {
     let records = Records::read(&connection.file).map_err(|error| {
         // Whether it is unsafe is not known then.
         refused(connection, error.to_string()).help(format!(
-            "delete that file and run `flowrun connections test {}`",
-            connection.nickname
+            "delete that file and run `flowrun connections test {}{}`",
+            connection.nickname,
+            in_folder(connection)
         ))
     })?;
     let record = records.of(connection);
@@ -39,9 +40,10 @@ pub(crate) fn check(connection: &Connection) -> Result<(), CardError> {
         )
         .help(format!(
             "ask the role's owner for a trust policy with the External ID and run `flowrun \
-             connections test {}`; or say in the connection why it is used all the same: \
+             connections test {}{}`; or say in the connection why it is used all the same: \
              `accept_unsafe: SENTENCE`",
-            connection.nickname
+            connection.nickname,
+            in_folder(connection)
         ))),
     }
 }
@@ -59,9 +61,19 @@ pub(crate) fn refuse_pending(connection: &Connection) -> Result<(), CardError> {
         ),
     )
     .help(format!(
-        "run `flowrun connections finish {} --role-arn ARN`",
-        connection.nickname
+        "run `flowrun connections finish {} --role-arn ARN{}`",
+        connection.nickname,
+        in_folder(connection)
     )))
+}
+
+/// The option by which a command finds the connection from wherever it is called: flows of other
+/// folders see it too.
+fn in_folder(connection: &Connection) -> String {
+    match connection.file.parent() {
+        Some(folder) => format!(" --folder {}", folder.display()),
+        None => String::new(),
+    }
 }
 
 fn refused(connection: &Connection, message: String) -> CardError {

@@ -10,7 +10,10 @@ mod test;
 mod trust;
 mod used_by;
 
-use std::{fmt::Write as _, path::Path};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use flowrun_card::CardError;
 use flowrun_connections::{
@@ -35,10 +38,10 @@ pub(crate) fn run(context: &Context, arguments: &Connections) -> Exit {
 
 fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
     let folder = &arguments.folder;
-    let asker = Asker::new(open_connections(folder)?)?;
+    let asker = Asker::new(open_connections(folder)?, folder)?;
     let store = &asker.store;
     match &arguments.command {
-        ConnectionsCommand::New(new) => new::new(&asker, folder, new),
+        ConnectionsCommand::New(new) => new::new(&asker, new),
         ConnectionsCommand::Finish(finish) => {
             new::finish(&asker, find(store, &finish.nickname)?, finish)
         }
@@ -50,7 +53,7 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
         ConnectionsCommand::Test { nickname, json } => {
             test::run(&asker, find(store, nickname)?, *json)
         }
-        ConnectionsCommand::Edit(edit) => change::edit(find(store, &edit.nickname)?, edit),
+        ConnectionsCommand::Edit(edit) => change::edit(folder, find(store, &edit.nickname)?, edit),
         ConnectionsCommand::Rename {
             nickname,
             new_nickname,
@@ -93,13 +96,16 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
 /// embedded sandbox lives in the one that started it.
 struct Asker {
     store: ConnectionStore,
+    /// The folder that was named.
+    folder: PathBuf,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Asker {
-    fn new(store: ConnectionStore) -> Result<Self, Exit> {
+    fn new(store: ConnectionStore, folder: &Path) -> Result<Self, Exit> {
         Ok(Self {
             store,
+            folder: folder.to_owned(),
             runtime: context::runtime()?,
         })
     }
@@ -110,6 +116,15 @@ impl Asker {
 
     fn base_identity(&self, connection: &Connection) -> Result<Identity, CardError> {
         self.runtime.block_on(self.store.base_identity(connection))
+    }
+}
+
+/// A command to type next, which looks where this one looked.
+fn next_command(folder: &Path, words: &str) -> String {
+    if folder == Path::new(".") {
+        format!("flowrun connections {words}")
+    } else {
+        format!("flowrun connections {words} --folder {}", folder.display())
     }
 }
 

@@ -390,6 +390,7 @@ async fn no_session_is_opened_of_a_role_that_was_proven_unsafe() {
     bench.store.release("01K0ABCDEFGHJKMNPQRSTVWXYZ");
     let before = bench.sts.count();
     let refusal = bench.open("vault").await.unwrap_err();
+    let folder = bench.connection("vault").file.parent().unwrap().display();
     assert_eq!(
         (refusal.kind, refusal.to_string(), refusal.help.unwrap()),
         (
@@ -397,10 +398,11 @@ async fn no_session_is_opened_of_a_role_that_was_proven_unsafe() {
             "the role is unsafe: others than this connection can assume it (connection: vault, \
              role_arn: arn:aws:iam::111122223333:role/vault)"
                 .to_owned(),
-            "ask the role's owner for a trust policy with the External ID and run `flowrun \
-             connections test vault`; or say in the connection why it is used all the same: \
-             `accept_unsafe: SENTENCE`"
-                .to_owned()
+            format!(
+                "ask the role's owner for a trust policy with the External ID and run `flowrun \
+                 connections test vault --folder {folder}`; or say in the connection why it is \
+                 used all the same: `accept_unsafe: SENTENCE`"
+            )
         )
     );
     assert_eq!(bench.sts.count(), before);

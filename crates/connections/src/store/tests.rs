@@ -435,12 +435,13 @@ async fn what_is_no_connection_of_the_kind_is_told() {
 async fn a_pending_connection_never_falls_back_to_its_base() {
     let bench = Bench::new(always);
     let failure = bench.failure("pending").await;
+    let folder = bench.folder.path().display();
     assert_eq!(
         (failure.to_string(), failure.help.unwrap()),
         (
             "the connection `pending` is not finished: it has no role yet (connection: pending)"
                 .to_owned(),
-            "run `flowrun connections finish pending --role-arn ARN`".to_owned()
+            format!("run `flowrun connections finish pending --role-arn ARN --folder {folder}`")
         )
     );
     assert_eq!(bench.sts.count(), 0);

@@ -1,15 +1,21 @@
 //! `flowrun connections edit`, `rename` and `delete`.
 
+use std::path::Path;
+
 use flowrun_connections::{Connection, Edit, move_proof};
 
-use super::{new::base, say_done, used_by::Use, write};
+use super::{new::base, next_command, say_done, used_by::Use, write};
 use crate::{
     args::EditConnection,
     exit::Exit,
     render::{self, WARNING, plain},
 };
 
-pub(super) fn edit(old: &Connection, arguments: &EditConnection) -> Result<Exit, Exit> {
+pub(super) fn edit(
+    folder: &Path,
+    old: &Connection,
+    arguments: &EditConnection,
+) -> Result<Exit, Exit> {
     let mut new = old.clone();
     if arguments.role_arn.is_some() && old.role_arn.is_none() {
         render::error(
@@ -56,8 +62,8 @@ pub(super) fn edit(old: &Connection, arguments: &EditConnection) -> Result<Exit,
     say_done(&format!("changed in {}", old.file.display()));
     if is_other {
         plain::print(&format!(
-            "prove it anew: flowrun connections test {}",
-            new.nickname
+            "prove it anew: {}",
+            next_command(folder, &format!("test {}", new.nickname))
         ));
     }
     Ok(Exit::Done)

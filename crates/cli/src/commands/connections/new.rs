@@ -10,7 +10,7 @@ use flowrun_connections::{
     file_for, new_external_id,
 };
 
-use super::{Asker, ask, say_done, test, trust::Instructions, write};
+use super::{Asker, ask, next_command, say_done, test, trust::Instructions, write};
 use crate::{
     args::{BaseName, ByHand, FinishConnection, NewConnection, PlaceArguments, TrustBy},
     context::reason,
@@ -18,8 +18,8 @@ use crate::{
     render::{self, plain},
 };
 
-pub(super) fn new(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Result<Exit, Exit> {
-    let connection = described(asker, folder, arguments)?;
+pub(super) fn new(asker: &Asker, arguments: &NewConnection) -> Result<Exit, Exit> {
+    let connection = described(asker, arguments)?;
     if arguments.no_role {
         return without_role(asker, &connection);
     }
@@ -29,7 +29,7 @@ pub(super) fn new(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Re
             return Ok(Exit::Done);
         }
         Instructions::of(asker, &connection, &arguments.by)?.show(&connection);
-        return Ok(wait(&connection, Exit::Connection));
+        return Ok(wait(asker, &connection, Exit::Connection));
     }
     let instructions = Instructions::of(asker, &connection, &arguments.by)?;
     write(&connection.file, &Edit::Add(&connection))?;
@@ -37,7 +37,7 @@ pub(super) fn new(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Re
     if ask::is_possible() {
         return ask_role(asker, &connection);
     }
-    Ok(wait(&connection, Exit::Done))
+    Ok(wait(asker, &connection, Exit::Done))
 }
 
 pub(super) fn finish(
@@ -57,7 +57,7 @@ pub(super) fn finish(
             return Ok(Exit::Done);
         }
         show_again(asker, connection, &arguments.by)?;
-        return Ok(wait(connection, Exit::Connection));
+        return Ok(wait(asker, connection, Exit::Connection));
     }
     show_again(asker, connection, &arguments.by)?;
     if ask::is_possible() {
@@ -74,8 +74,8 @@ fn show_again(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<(),
 
 /// The connection as the arguments, and where somebody is there the answers, describe it; with a
 /// role, it is pending.
-fn described(asker: &Asker, folder: &Path, arguments: &NewConnection) -> Result<Connection, Exit> {
-    let file = file_for(folder).map_err(|error| {
+fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exit> {
+    let file = file_for(&asker.folder).map_err(|error| {
         render::error(&error.to_string(), None);
         Exit::Connection
     })?;
@@ -200,7 +200,7 @@ fn ask_role(asker: &Asker, connection: &Connection) -> Result<Exit, Exit> {
             text => RoleArn::parse(text).map(Some),
         })?;
         match role {
-            None => return Ok(wait(connection, Exit::Done)),
+            None => return Ok(wait(asker, connection, Exit::Done)),
             Some(role) if prove(asker, connection, &role, None)? => return Ok(Exit::Done),
             Some(_) => plain::print("mend the role and give its ARN again"),
         }
@@ -255,11 +255,12 @@ fn say_saved(connection: &Connection) {
 }
 
 /// Says how to go on with a pending connection.
-fn wait(connection: &Connection, exit: Exit) -> Exit {
+fn wait(asker: &Asker, connection: &Connection, exit: Exit) -> Exit {
+    let nickname = &connection.nickname;
+    let finish = format!("finish {nickname} --role-arn ARN");
     plain::print(&format!(
-        "`{}` is saved as pending; once the role has that trust policy:\n  flowrun connections \
-         finish {} --role-arn ARN",
-        connection.nickname, connection.nickname
+        "`{nickname}` is saved as pending; once the role has that trust policy:\n  {}",
+        next_command(&asker.folder, &finish)
     ));
     exit
 }

@@ -6,7 +6,7 @@
 
 use flowrun_connections::{Connection, Edit, new_external_id};
 
-use super::{Asker, say_done, test, trust::Instructions, write};
+use super::{Asker, next_command, say_done, test, trust::Instructions, write};
 use crate::{
     args::RotateConnection,
     context::reason,
@@ -57,9 +57,8 @@ fn begin(asker: &Asker, old: &Connection, arguments: &RotateConnection) -> Resul
     write(&old.file, &Edit::Replace { old, new: &new })?;
     instructions.show(&new);
     plain::print(&format!(
-        "runs go on with the old External ID; once the role has that trust policy:\n  flowrun \
-         connections rotate {}",
-        old.nickname
+        "runs go on with the old External ID; once the role has that trust policy:\n  {}",
+        next_command(&asker.folder, &format!("rotate {}", old.nickname))
     ));
     Ok(Exit::Done)
 }
