@@ -1,11 +1,17 @@
 //! Connections as cards see them: a typed reference in the input, and a session for it at run time.
 
-use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+    sync::Arc,
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{BoxFuture, CardError, Value, value};
+use crate::{BoxFuture, CardError, Permission, Value, value};
 
 /// A kind of connection, such as AWS S3, and the session that a card gets for one of that kind.
 pub trait ConnectionKind: Send + Sync + 'static {
@@ -141,14 +147,24 @@ pub struct RunIdentity {
     pub flow: String,
 }
 
-/// What a session may do, as asked for by the card: all that the connection grants, or less.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+/// What a session may do: all that the connection grants, or less.
+///
+/// Cheap to clone and to look up by, whatever it says.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Scope {
-    policy: Option<Arc<str>>,
+    limit: Option<Limit>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Limit {
+    Policy(Arc<str>),
+    // Two that are the same list are equal without a look into it.
+    Permissions(Arc<[Permission]>),
 }
 
 impl Scope {
-    /// All that the connection grants.
+    /// All that the connection grants. In a run, a session of that scope is narrowed to what the
+    /// cards of the flow need under the connection.
     pub fn whole() -> Self {
         Self::default()
     }
@@ -156,13 +172,44 @@ impl Scope {
     /// No more than this IAM policy document grants (an inline session policy).
     pub fn policy(document: impl Into<Arc<str>>) -> Self {
         Self {
-            policy: Some(document.into()),
+            limit: Some(Limit::Policy(document.into())),
+        }
+    }
+
+    /// No more than these permissions, where the store can narrow a session at all. Their
+    /// connections are not looked at.
+    pub fn permissions(permissions: impl Into<Arc<[Permission]>>) -> Self {
+        Self {
+            limit: Some(Limit::Permissions(permissions.into())),
         }
     }
 
     /// The policy document that narrows the session, if any.
     pub fn session_policy(&self) -> Option<&str> {
-        self.policy.as_deref()
+        match &self.limit {
+            Some(Limit::Policy(document)) => Some(document),
+            _ => None,
+        }
+    }
+
+    /// The permissions that narrow the session, if any.
+    pub fn session_permissions(&self) -> Option<&[Permission]> {
+        match &self.limit {
+            Some(Limit::Permissions(permissions)) => Some(permissions),
+            _ => None,
+        }
+    }
+}
+
+/// Of permissions only their number counts: lists of the same length are rare where scopes are
+/// looked up.
+impl Hash for Scope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.limit {
+            None => 0_u8.hash(state),
+            Some(Limit::Policy(document)) => document.hash(state),
+            Some(Limit::Permissions(permissions)) => permissions.len().hash(state),
+        }
     }
 }
 

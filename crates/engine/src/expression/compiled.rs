@@ -11,6 +11,13 @@ use super::{compare::By, pattern::Pattern, scope::Binding};
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled(pub(super) Arc<Node>);
 
+impl Compiled {
+    /// Where it stands.
+    pub(crate) fn span(&self) -> Span {
+        self.0.span
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) span: Span,

@@ -18,7 +18,7 @@ pub(crate) fn evaluate(
     compiled: &Compiled,
     bindings: &dyn Bindings,
 ) -> Result<Value, EvaluationError> {
-    Run { bindings }
+    Run::new(bindings)
         .node(&compiled.0, None)
         .map_err(Fault::into_error)
 }
@@ -50,6 +50,12 @@ static NULL: Value = Value::Null;
 /// One evaluation.
 pub(super) struct Run<'a> {
     bindings: &'a dyn Bindings,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(bindings: &'a dyn Bindings) -> Self {
+        Self { bindings }
+    }
 }
 
 impl Run<'_> {

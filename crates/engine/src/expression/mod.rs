@@ -39,6 +39,7 @@ mod compare;
 mod compiled;
 mod evaluate;
 mod fault;
+mod foresee;
 mod lexer;
 mod parse;
 mod pattern;
@@ -56,6 +57,7 @@ pub(crate) use self::{
     check::{Checked, check},
     compiled::Compiled,
     evaluate::evaluate,
+    foresee::{Foresight, foresee},
     lexer::has_mustache,
     pattern::check_regex,
     scalar::{parse_bare, parse_scalar},

@@ -85,6 +85,7 @@ pub(super) fn connections(
         planned.push(PlannedConnection {
             alias: Arc::clone(alias),
             nickname,
+            own_kind: known_kind.map(Arc::from).or_else(|| kind.clone()),
             kind,
         });
     }

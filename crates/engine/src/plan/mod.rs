@@ -11,13 +11,15 @@ mod graph;
 mod hints;
 mod layout;
 mod order;
+mod permissions;
 mod rules;
 mod scope;
 mod slots;
 
 use std::sync::Arc;
 
-pub(crate) use self::build::build;
+pub use self::permissions::{CardPermission, ConnectionPermissions};
+pub(crate) use self::{build::build, permissions::Outlook};
 
 use flowrun_card::{CardTypes, DynCard, Function, Span, Type, Value};
 
@@ -144,6 +146,8 @@ pub(crate) struct PlannedConnection {
     pub(crate) nickname: Option<Arc<str>>,
     /// The kind that the cards under it need, where one is known.
     pub(crate) kind: Option<Arc<str>>,
+    /// The kind that it has: known wherever the flow has no error.
+    pub(crate) own_kind: Option<Arc<str>>,
 }
 
 impl Plan {

@@ -103,44 +103,68 @@ pub(super) fn resolve(
                 None => Ok(Value::Null),
             },
         };
-        let value = value.and_then(|value| {
-            let value = refer(&input.ty, value, folder, connections)?;
-            if value.is_null() && !input.required {
-                return Ok(value);
-            }
-            input.ty.conform(value).map_err(|mismatches| {
-                let problems: Vec<String> = mismatches
-                    .iter()
-                    .map(|mismatch| match mismatch.location().as_str() {
-                        "" => mismatch.message.clone(),
-                        location => format!("`{location}`: {}", mismatch.message),
-                    })
-                    .collect();
-                (problems.join("; "), None)
-            })
-        });
-        values.push(value.unwrap_or_else(|(message, help)| {
-            problems.push(InputProblem {
-                subject: Subject::Input,
-                name: input.name.to_string(),
-                message,
-                help,
-            });
+        let value = value
+            .map_err(|problem| problem_of(input, problem))
+            .and_then(|value| fit(input, value, folder, connections));
+        values.push(value.unwrap_or_else(|problem| {
+            problems.push(problem);
             Value::Null
         }));
     }
-    for name in given.keys() {
-        problems.push(InputProblem {
-            subject: Subject::Input,
-            name: name.clone(),
-            message: "the flow has no such input".to_owned(),
-            help: suggest::among(name, declared.iter().map(|input| &*input.name)),
-        });
-    }
+    problems.extend(unknown(declared, given.keys()));
     if problems.is_empty() {
         Ok(values)
     } else {
         Err(InvalidInputs { problems })
+    }
+}
+
+/// Fits what was given for an input to its declaration.
+pub(super) fn fit(
+    input: &PlannedInput,
+    value: Value,
+    folder: &Path,
+    connections: &dyn Connections,
+) -> Result<Value, InputProblem> {
+    let value = refer(&input.ty, value, folder, connections)
+        .map_err(|problem| problem_of(input, problem))?;
+    if value.is_null() && !input.required {
+        return Ok(value);
+    }
+    input.ty.conform(value).map_err(|mismatches| {
+        let problems: Vec<String> = mismatches
+            .iter()
+            .map(|mismatch| match mismatch.location().as_str() {
+                "" => mismatch.message.clone(),
+                location => format!("`{location}`: {}", mismatch.message),
+            })
+            .collect();
+        problem_of(input, (problems.join("; "), None))
+    })
+}
+
+/// The given names that no input has.
+pub(super) fn unknown<'a>(
+    declared: &[PlannedInput],
+    given: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = InputProblem> {
+    let names = || declared.iter().map(|input| &*input.name);
+    given
+        .filter(move |name| names().all(|declared| declared != *name))
+        .map(move |name| InputProblem {
+            subject: Subject::Input,
+            name: name.clone(),
+            message: "the flow has no such input".to_owned(),
+            help: suggest::among(name, names()),
+        })
+}
+
+fn problem_of(input: &PlannedInput, (message, help): (String, Option<String>)) -> InputProblem {
+    InputProblem {
+        subject: Subject::Input,
+        name: input.name.to_string(),
+        message,
+        help,
     }
 }
 

@@ -8,6 +8,8 @@ mod evaluate;
 mod event;
 mod inputs;
 mod journal;
+mod narrowed;
+mod outlook;
 mod perform;
 mod recording;
 mod store;
@@ -28,6 +30,7 @@ use self::{
     clock::SystemClock,
     driver::{Controls, Driver, Watch},
     evaluate::{Globals, View, guarded},
+    narrowed::Narrowed,
     tasks::World,
 };
 use crate::{
@@ -348,6 +351,8 @@ impl Run {
                 report
             }
             Ok(()) => {
+                let store = Arc::clone(&self.world.connections);
+                self.world.connections = Arc::new(Narrowed::new(store, &self.plan, &self.globals));
                 let driver = Driver::new(
                     self.plan,
                     self.limits,

@@ -6,6 +6,8 @@ mod cards;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod support;
