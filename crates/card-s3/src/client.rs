@@ -9,7 +9,7 @@ use aws_sdk_s3::{
         StalledStreamProtectionConfig, timeout::TimeoutConfig,
     },
 };
-use flowrun_card::{CardError, ConnectionRef, Ctx, Scope};
+use flowrun_card::{CardError, ConnectionRef, Ctx, Resource, Scope};
 use flowrun_connections::{AwsS3, AwsSession};
 
 /// How long an answer may take; that of a download is its head, and its content may take longer.
@@ -72,6 +72,11 @@ impl S3 {
     /// The role that the connection acts as.
     pub(crate) fn role_arn(&self) -> Option<&str> {
         self.session.role_arn()
+    }
+
+    /// Whether the session policy leaves out an action on a resource, whatever the role allows.
+    pub(crate) fn leaves_out(&self, action: &str, resource: &Resource) -> bool {
+        self.session.leaves_out(action, resource)
     }
 
     /// The connection's region.

@@ -1,6 +1,7 @@
 //! From a failed request to a [`CardError`]: its kind, whether a retry can help, where it
 //! happened, and what to do next.
 
+mod denial;
 mod meaning;
 
 use std::{error::Error, io, path::Path, time::Duration};
@@ -91,31 +92,6 @@ impl Call {
             error = error.context("version_id", version_id);
         }
         error
-    }
-
-    /// Names the missing permissions: the one that the server's own text names, or all that the
-    /// request needs, because a bare 403 does not tell which.
-    fn missing(&self, server_text: &str) -> String {
-        let named: Vec<&(&str, Resource)> = self
-            .needs
-            .iter()
-            .filter(|(action, _)| {
-                server_text
-                    .split(|c: char| c.is_whitespace())
-                    .any(|word| word == *action)
-            })
-            .collect();
-        let missing = if named.is_empty() {
-            self.needs.iter().collect()
-        } else {
-            named
-        };
-        let mut text = String::new();
-        for (index, (action, resource)) in missing.into_iter().enumerate() {
-            let and = if index == 0 { "" } else { " and " };
-            text.push_str(&format!("{and}{action} on {resource}"));
-        }
-        text
     }
 }
 
@@ -263,7 +239,13 @@ impl S3 {
         if let Some(code) = code {
             mapped = mapped.code(code);
         }
-        match self.help(call, meaning.kind, code, response) {
+        let help = match meaning.kind {
+            ErrorKind::PermissionDenied => {
+                Some(self.denial_help(call, service.message().unwrap_or_default()))
+            }
+            kind => self.help(call, kind, code, response),
+        };
+        match help {
             Some(help) => mapped.help(help),
             None => mapped,
         }
@@ -278,20 +260,6 @@ impl S3 {
     ) -> Option<String> {
         let nickname = self.nickname();
         Some(match (kind, code.unwrap_or_default()) {
-            (ErrorKind::PermissionDenied, _) => {
-                let who = match self.role_arn() {
-                    Some(role) => format!("the policy of role {role}"),
-                    None => format!("the identity behind connection `{nickname}`"),
-                };
-                let hidden = if call.operation.starts_with("Get")
-                    || call.operation.starts_with("Head")
-                {
-                    "; S3 says the same of an object that does not exist where s3:ListBucket is not granted"
-                } else {
-                    ""
-                };
-                format!("grant it in {who}, and check that no bucket policy denies it{hidden}")
-            }
             (ErrorKind::NotFound, "NoSuchBucket") => {
                 "check the name of the bucket; `s3.create_bucket` makes one".to_owned()
             }
@@ -442,29 +410,6 @@ pub(crate) fn file_error(what: &str, path: &Path, error: &io::Error) -> CardErro
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_denial_names_what_the_server_names_or_all_that_is_needed() {
-        let call = Call::object("CopyObject", "s3:PutObject", "vault", "a", None).and_on(
-            "s3:GetObject",
-            "reports",
-            "a",
-        );
-        let check = |text: &str, expect: &str| assert_eq!(call.missing(text), expect);
-        check(
-            "Access Denied",
-            "s3:PutObject on arn:aws:s3:::vault/a and s3:GetObject on arn:aws:s3:::reports/a",
-        );
-        check(
-            "User: x is not authorized to perform: s3:GetObject on resource: y",
-            "s3:GetObject on arn:aws:s3:::reports/a",
-        );
-        // `s3:PutObjectTagging` is not `s3:PutObject`.
-        check(
-            "User: x is not authorized to perform: s3:PutObjectTagging on resource: y",
-            "s3:PutObject on arn:aws:s3:::vault/a and s3:GetObject on arn:aws:s3:::reports/a",
-        );
-    }
 
     #[test]
     fn a_reason_ends_a_sentence() {

@@ -21,6 +21,8 @@ pub struct Connection {
     pub trust: Trust,
     /// Why the role is used although anybody may be let in, in a person's words.
     pub accept_unsafe: Option<String>,
+    /// Whether a run narrows the role to what its cards need, by a session policy.
+    pub session_policy: bool,
     /// The region; without one, that of the base.
     pub region: Option<String>,
     /// Where requests go.
@@ -79,6 +81,7 @@ impl Connection {
             next_external_id: None,
             trust: Trust::ExternalId,
             accept_unsafe: None,
+            session_policy: true,
             region: None,
             endpoint: Endpoint::Aws,
             base: Base::Default,

@@ -34,6 +34,7 @@ mod external_id;
 mod file;
 mod flight;
 mod gate;
+mod narrow;
 mod proof;
 mod record;
 mod sandbox;

@@ -8,7 +8,9 @@ use std::{
 };
 
 use aws_types::SdkConfig;
-use flowrun_card::ConnectionKind;
+use flowrun_card::{ConnectionKind, Resource};
+
+use crate::narrow::SessionPolicy;
 
 /// The connection kind `aws_s3`: S3 under an IAM role or under the caller's own credentials.
 #[derive(Clone, Copy, Debug)]
@@ -38,14 +40,21 @@ pub struct AwsSessionParts {
 /// session.
 pub struct AwsSession {
     parts: AwsSessionParts,
+    policy: Option<Arc<SessionPolicy>>,
     clients: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl AwsSession {
-    /// A session of these parts.
+    /// A session of these parts, as wide as its role or credentials.
     pub fn new(parts: AwsSessionParts) -> Self {
+        Self::narrowed(parts, None)
+    }
+
+    /// A session of these parts under a session policy.
+    pub(crate) fn narrowed(parts: AwsSessionParts, policy: Option<Arc<SessionPolicy>>) -> Self {
         Self {
             parts,
+            policy,
             clients: Mutex::new(HashMap::new()),
         }
     }
@@ -67,6 +76,14 @@ impl AwsSession {
     /// they are.
     pub fn role_arn(&self) -> Option<&str> {
         self.parts.role_arn.as_deref()
+    }
+
+    /// Whether the session policy that narrows the session leaves out an action on a resource, so
+    /// that it is denied whatever the role allows. `false` where nothing narrows the session, and
+    /// where the resource is not known in full.
+    pub fn leaves_out(&self, action: &str, resource: &Resource) -> bool {
+        let policy = self.policy.as_ref();
+        policy.is_some_and(|policy| policy.leaves_out(action, resource))
     }
 
     /// The endpoint that takes the place of AWS's own; `None` for AWS.

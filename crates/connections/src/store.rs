@@ -11,9 +11,9 @@ use std::{
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use flowrun_card::{
-    BoxFuture, CardError, ConnectionInfo, ConnectionKind, Connections, ErrorKind, SessionRequest,
+    BoxFuture, CardError, ConnectionInfo, ConnectionKind, Connections, ErrorKind, Scope,
+    SessionRequest,
 };
-use flowrun_iam::Policy;
 use indexmap::IndexMap;
 
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     file::{self, FILE_NAME},
     flight::Flight,
     gate,
+    narrow::SessionPolicy,
     session_name::session_name,
     sts::{Role, Sts},
 };
@@ -30,9 +31,6 @@ use crate::{
 /// The most sessions that a store keeps; beyond that the oldest is forgotten and, when it is asked
 /// for again, opened again.
 const MAX_SESSIONS: usize = 1_000;
-/// The longest session policy that STS takes, in characters.
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-const MAX_SESSION_POLICY: usize = 2_048;
 
 /// The connections of a flow's folder and of the user, and their sessions.
 ///
@@ -40,9 +38,10 @@ const MAX_SESSION_POLICY: usize = 2_048;
 /// ask for it meanwhile. It lasts an hour and renews itself five minutes before its end. A failure
 /// to open is told to all who waited and is not kept.
 ///
-/// Of a connection with a role, the scope's policy narrows the session. One without a role uses
-/// the base credentials as they are; no policy can narrow those, so a scope with a policy is an
-/// error there.
+/// Of a connection with a role, the scope narrows the session, unless it narrows to permissions and
+/// the connection says `session_policy: off`. One without a role uses the base credentials as they
+/// are, which nothing can narrow: permissions are not looked at there, and a scope with a policy is
+/// an error.
 pub struct ConnectionStore {
     connections: IndexMap<String, Arc<Connection>>,
     bases: Bases,
@@ -54,7 +53,7 @@ pub struct ConnectionStore {
 struct SessionKey {
     run_id: String,
     nickname: String,
-    policy: Option<Arc<str>>,
+    scope: Scope,
 }
 
 impl ConnectionStore {
@@ -149,22 +148,23 @@ impl ConnectionStore {
     async fn open_session(
         &self,
         connection: &Connection,
-        policy: Option<&str>,
+        scope: &Scope,
         session_name: String,
     ) -> Result<Arc<AwsSession>, CardError> {
         gate::check(connection)?;
-        let policy = policy
-            .map(|policy| session_policy(policy, connection))
-            .transpose()?;
-        let (config, credentials) = self.credentials(connection, policy, session_name).await?;
+        let policy = SessionPolicy::of(scope, connection)?.map(Arc::new);
+        let (config, credentials) = self
+            .credentials(connection, policy.clone(), session_name)
+            .await?;
         // What is wrong shows here, not in the first request of a card.
         credentials.get().await?;
-        Ok(Arc::new(AwsSession::new(AwsSessionParts {
+        let parts = AwsSessionParts {
             nickname: connection.nickname.clone(),
             endpoint: config.endpoint_url().map(str::to_owned),
             config,
             role_arn: connection.role_arn.as_ref().map(ToString::to_string),
-        })))
+        };
+        Ok(Arc::new(AwsSession::narrowed(parts, policy)))
     }
 
     /// The credentials of a connection, and the configuration that has them. They are not asked
@@ -172,7 +172,7 @@ impl ConnectionStore {
     async fn credentials(
         &self,
         connection: &Connection,
-        policy: Option<String>,
+        policy: Option<Arc<SessionPolicy>>,
         session_name: String,
     ) -> Result<(SdkConfig, Arc<Renewing>), CardError> {
         let base = self.base(connection).await?;
@@ -194,31 +194,6 @@ impl ConnectionStore {
             .build();
         Ok((config, credentials))
     }
-}
-
-/// The session policy as STS takes it.
-fn session_policy(document: &str, connection: &Connection) -> Result<String, CardError> {
-    let refused = |message: String| {
-        CardError::new(ErrorKind::Connection, message)
-            .context("connection", connection.nickname.as_str())
-    };
-    if connection.role_arn.is_none() {
-        return Err(refused(
-            "a session policy needs a role, and the connection has none".to_owned(),
-        )
-        .help("add `role_arn:` to the connection"));
-    }
-    let policy = Policy::parse(document)
-        .map_err(|error| refused(format!("the session policy cannot be used: {error}")))?
-        .to_string();
-    // Shortest form and ASCII, so bytes are characters.
-    if policy.len() > MAX_SESSION_POLICY {
-        return Err(refused(format!(
-            "the session policy has {} characters, and STS takes at most {MAX_SESSION_POLICY}",
-            policy.len()
-        )));
-    }
-    Ok(policy)
 }
 
 impl Connections for ConnectionStore {
@@ -252,13 +227,9 @@ impl Connections for ConnectionStore {
             let flight = self.flight(SessionKey {
                 run_id: request.run.run_id.clone(),
                 nickname: nickname.to_owned(),
-                policy: request.scope.session_policy().map(Arc::from),
+                scope: request.scope.clone(),
             });
-            let open = self.open_session(
-                connection,
-                request.scope.session_policy(),
-                session_name(&request.run),
-            );
+            let open = self.open_session(connection, &request.scope, session_name(&request.run));
             let session = flight.get(|_| true, Box::pin(open)).await?;
             Ok(session as Arc<dyn Any + Send + Sync>)
         })

@@ -2,7 +2,7 @@
 
 mod probe;
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
@@ -21,6 +21,7 @@ pub(crate) use self::probe::Probed;
 use crate::{
     Base, Connection, RoleArn,
     base::{last, sign_in},
+    narrow::SessionPolicy,
 };
 
 /// The longest that a call may take.
@@ -57,7 +58,7 @@ pub(crate) struct Role {
     pub(crate) role_arn: RoleArn,
     pub(crate) external_id: Option<String>,
     pub(crate) session_name: String,
-    pub(crate) policy: Option<String>,
+    pub(crate) policy: Option<Arc<SessionPolicy>>,
 }
 
 impl Sts {
@@ -225,16 +226,24 @@ impl Sts {
 impl Role {
     /// Temporary credentials of the role.
     pub(crate) async fn assume(&self) -> Result<Credentials, CardError> {
-        let call = self
-            .call(self.external_id.clone(), SESSION_SECONDS)
-            .set_policy(self.policy.clone());
-        let answer = match Box::pin(call.send()).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(self.failure(&error).await),
-        };
-        let credentials = self.credentials(answer)?;
-        tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
-        Ok(credentials)
+        let policy = self.policy.as_deref();
+        // Ends: a policy has few steps to widen by.
+        loop {
+            let call = self
+                .call(self.external_id.clone(), SESSION_SECONDS)
+                .set_policy(policy.map(SessionPolicy::document));
+            let error = match Box::pin(call.send()).await {
+                Ok(answer) => {
+                    let credentials = self.credentials(answer)?;
+                    tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
+                    return Ok(credentials);
+                }
+                Err(error) => error,
+            };
+            if !(is_too_large(&error) && policy.is_some_and(SessionPolicy::widen)) {
+                return Err(self.failure(&error).await);
+            }
+        }
     }
 
     fn call(&self, external_id: Option<String>, seconds: i32) -> AssumeRoleFluentBuilder {
@@ -307,14 +316,18 @@ impl Role {
                     None => failure,
                 }
             }
-            "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" => failed(
+            _ if is_too_large(error) => failed(
                 ErrorKind::Connection,
                 format!(
                     "the session policy is too large for STS{}",
                     self.reason(error)
                 ),
             )
-            .help("use fewer or shorter keys in one card, or split the card"),
+            .help(format!(
+                "split the flow, so that a run uses fewer buckets under connection `{}`; or use \
+                 the whole role with `session_policy: off` in the connection",
+                self.sts.nickname
+            )),
             "MalformedPolicyDocument" | "MalformedPolicyDocumentException" => failed(
                 ErrorKind::Connection,
                 format!("STS cannot read the session policy{}", self.reason(error)),
@@ -360,6 +373,20 @@ impl Role {
         let message: String = message.chars().take(LONGEST_REASON).collect();
         format!(": {}", message.trim_end_matches('.'))
     }
+}
+
+/// Whether STS found the session policy too large once it was packed; tags of the base session
+/// count, too.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+fn is_too_large(error: &SdkError<AssumeRoleError>) -> bool {
+    let code = match error {
+        SdkError::ServiceError(_) => error.code().unwrap_or_default(),
+        _ => "",
+    };
+    matches!(
+        code,
+        "PackedPolicyTooLarge" | "PackedPolicyTooLargeException"
+    )
 }
 
 /// The code and the request id, where the service answered.

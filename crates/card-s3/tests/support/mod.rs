@@ -144,6 +144,10 @@ impl World {
     }
 
     pub(crate) fn ctx(&self) -> Ctx {
+        self.ctx_with(Arc::new(self.sessions.clone()))
+    }
+
+    fn ctx_with(&self, connections: Arc<dyn Connections>) -> Ctx {
         let scratch = self.folder().join(".scratch");
         Ctx::new(CtxParts {
             run: RunIdentity {
@@ -152,7 +156,7 @@ impl World {
             },
             address: "card".to_owned(),
             attempt: 1,
-            connections: Arc::new(self.sessions.clone()),
+            connections,
             clock: Arc::new(Still(AtomicU64::new(1))),
             marks: Arc::new(self.marks.clone()),
             progress: Arc::clone(&self.progress),
@@ -179,8 +183,20 @@ impl World {
         name: &str,
         input: serde_json::Value,
     ) -> Result<serde_json::Value, CardError> {
+        let connections = Arc::new(self.sessions.clone());
+        self.run_with(name, input, connections).await
+    }
+
+    /// The same over other connections.
+    pub(crate) async fn run_with(
+        &self,
+        name: &str,
+        input: serde_json::Value,
+        connections: Arc<dyn Connections>,
+    ) -> Result<serde_json::Value, CardError> {
         let (card, types) = self.card(name);
-        let output = card.run(value(input), &self.ctx()).await?;
+        let ctx = self.ctx_with(connections);
+        let output = card.run(value(input), &ctx).await?;
         let mismatches = types.output.conform(output.clone()).err();
         assert_eq!(mismatches, None, "{name}: {output}");
         Ok(serde_json::to_value(output).unwrap())

@@ -205,6 +205,10 @@ fn show(connection: &Connection) -> String {
             (connection.trust == Trust::Principal).then(|| "principal".to_owned()),
         ),
         ("unsafe accepted", connection.accept_unsafe.clone()),
+        (
+            "session policy",
+            (!connection.session_policy).then(|| "off: runs use the whole role".to_owned()),
+        ),
         ("region", connection.region.clone()),
         ("endpoint", Some(endpoint)),
         ("base credentials", Some(base)),

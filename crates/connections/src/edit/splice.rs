@@ -194,6 +194,7 @@ fn fields(connection: &Connection) -> Vec<(&'static str, Option<String>)> {
             Trust::Principal => Some("principal".to_owned()),
         },
         of(&connection.accept_unsafe),
+        (!connection.session_policy).then(|| "off".to_owned()),
         of(&connection.region),
         match &connection.endpoint {
             Endpoint::Aws => None,

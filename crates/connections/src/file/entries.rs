@@ -126,7 +126,7 @@ struct ConnectionSeed<'a> {
 }
 
 /// The keys of a connection, in the order in which they are written.
-pub(crate) const KEYS: [&str; 10] = [
+pub(crate) const KEYS: [&str; 11] = [
     "type",
     "description",
     "role_arn",
@@ -134,6 +134,7 @@ pub(crate) const KEYS: [&str; 10] = [
     "next_external_id",
     "trust",
     "accept_unsafe",
+    "session_policy",
     "region",
     "endpoint",
     "base",
@@ -198,6 +199,13 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
                     connection.accept_unsafe =
                         Some(entries.next_value_seed(Scalar::new("a sentence", check_acceptance))?);
                 }
+                "session_policy" => {
+                    connection.session_policy =
+                        entries.next_value_seed(Scalar::new("`on` or `off`", |text| {
+                            one_of(text, &["on", "off"], "a session policy")
+                                .map(|word| word == "on")
+                        }))?;
+                }
                 "region" => {
                     connection.region =
                         Some(entries.next_value_seed(Scalar::new("a region", check_region))?);
@@ -239,6 +247,13 @@ pub(crate) fn check_together(connection: &Connection) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    let has_role = connection.role_arn.is_some() || connection.is_pending();
+    if !connection.session_policy && !has_role {
+        return Err(
+            "`session_policy` is about the role of `role_arn`, and there is no `role_arn`"
+                .to_owned(),
+        );
+    }
     if let (Some(role), Some(region), Endpoint::Aws) = (
         &connection.role_arn,
         &connection.region,
@@ -252,7 +267,6 @@ pub(crate) fn check_together(connection: &Connection) -> Result<(), String> {
             partition_of(region)
         ));
     }
-    let has_role = connection.role_arn.is_some() || connection.is_pending();
     match (&connection.endpoint, &connection.base) {
         (Endpoint::Sandbox, Base::Sandbox) => {}
         (Endpoint::Sandbox, _) => {
@@ -358,6 +372,7 @@ old:
   type: aws_s3
   role_arn: arn:aws:iam::111122223333:role/old
   accept_unsafe: it goes away in May
+  session_policy: off
 ";
 
     #[test]
@@ -399,6 +414,7 @@ old:
                 Connection {
                     role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/old").unwrap()),
                     accept_unsafe: Some("it goes away in May".to_owned()),
+                    session_policy: false,
                     ..plain("old")
                 },
             ]
@@ -438,6 +454,9 @@ old:
             &format!("a:\n  type: aws_s3\n  {role}\n  accept_unsafe: yes\n"),
             "a:\n  type: aws_s3\n  accept_unsafe: this has no role at all\n",
             "a:\n  type: aws_s3\n  next_external_id: abc\n",
+            "a:\n  type: aws_s3\n  session_policy: off\n",
+            &format!("a:\n  type: aws_s3\n  {role}\n  session_policy: false\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  session_policy: no\n"),
             "a: { type: aws_s3, endpoint: 'http://10.0.0.1', external_id: abc }\n",
             "a: { type: aws_s3, region: EU }\n",
             "a: { type: aws_s3, endpoint: 'https://me:password@example.com' }\n",

@@ -1,5 +1,7 @@
 //! Sessions against an STS on a loopback port.
 
+mod narrow;
+
 use std::{
     sync::{
         atomic::{AtomicU32, Ordering::SeqCst},
@@ -53,6 +55,15 @@ impl Bench {
     fn at(url: String, sts: FakeSts) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), FILE).unwrap();
+        Self::of(folder, url, sts)
+    }
+
+    /// The same with what its file says now.
+    fn reopened(self) -> Self {
+        Self::of(self.folder, self.sts.url.clone(), self.sts)
+    }
+
+    fn of(folder: tempfile::TempDir, url: String, sts: FakeSts) -> Self {
         let sandbox = FakeSandbox::at(url);
         let time = ManualTime::default();
         let store = ConnectionStore::open_at(

@@ -1,0 +1,308 @@
+//! A role narrowed to what it is needed for: the inline session policy that AssumeRole takes, made
+//! to fit, and what it allows.
+//!
+//! The policy allows what the cards need under the connection, as precisely as it is known, and
+//! two things more without which S3 would answer otherwise than under the whole role:
+//!
+//! - `s3:ListBucket` on the buckets whose objects are read: else S3 says "denied" of an object that
+//!   does not exist.
+//! - On AWS, `kms:Decrypt` and `kms:GenerateDataKey` through S3: S3 uses the keys of encrypted
+//!   objects in the name of the session.
+//!
+//! None of it grants anything: a session can do what both the role and this policy allow.
+//!
+//! Where the policy is longer than STS takes, it becomes wider step by step: keys of a bucket become
+//! their longest common prefix, then whole buckets, then actions of one access level share a
+//! wildcard (the rungs of [`flowrun_iam::Rung`]). STS measures the policy in a packed form of its
+//! own, too: where it finds that too large, the next step is taken. After the last step the session
+//! is refused. It is never opened without a policy.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use flowrun_card::{CardError, ErrorKind, Permission, Piece, Resource, Scope};
+use flowrun_iam::{
+    Compacted, Conditions, Policy, Request, Rung, SESSION_POLICY_CHARS, SizeError, evaluate,
+};
+use serde_json::json;
+
+use crate::{Connection, Endpoint, RoleArn};
+
+/// For a connection that no card says to need.
+const NOTHING: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
+/// Reading the content of an object.
+const READS: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
+/// Writing the content of an object.
+const WRITES: [&str; 1] = ["s3:PutObject"];
+
+/// The session policy of a role's sessions.
+pub(crate) struct SessionPolicy {
+    nickname: String,
+    partition: String,
+    /// Whether a wider one does as well.
+    may_widen: bool,
+    fitted: Mutex<Compacted>,
+}
+
+impl SessionPolicy {
+    /// The session policy that a scope asks for; none where the whole role shall be used.
+    ///
+    /// # Errors
+    /// A policy that STS would not take, and one that was asked for in words where there is no
+    /// role. Permissions do not need one: the base credentials are used as they are then.
+    pub(crate) fn of(scope: &Scope, connection: &Connection) -> Result<Option<Self>, CardError> {
+        match (scope.session_policy(), &connection.role_arn) {
+            (Some(document), Some(role)) => {
+                let policy = read(document, connection)?;
+                if policy.chars() > SESSION_POLICY_CHARS {
+                    return Err(refused(
+                        connection,
+                        format!(
+                            "the session policy has {} characters, and STS takes at most \
+                             {SESSION_POLICY_CHARS}",
+                            policy.chars()
+                        ),
+                    ));
+                }
+                let rung = Rung::Exact;
+                Ok(Some(Self::new(
+                    connection,
+                    role,
+                    Compacted { policy, rung },
+                    false,
+                )))
+            }
+            (Some(_), None) => Err(refused(
+                connection,
+                "a session policy needs a role, and the connection has none".to_owned(),
+            )
+            .help("add `role_arn:` to the connection")),
+            (None, role) => {
+                let needed = scope.session_permissions();
+                match needed
+                    .filter(|_| connection.session_policy)
+                    .zip(role.as_ref())
+                {
+                    Some((permissions, role)) => {
+                        let policy = Self::narrowed(permissions, connection, role)?;
+                        Ok(Some(policy))
+                    }
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    fn new(connection: &Connection, role: &RoleArn, fitted: Compacted, may_widen: bool) -> Self {
+        Self {
+            nickname: connection.nickname.clone(),
+            partition: role.partition().to_owned(),
+            may_widen,
+            fitted: Mutex::new(fitted),
+        }
+    }
+
+    /// No more than what is needed.
+    fn narrowed(
+        permissions: &[Permission],
+        connection: &Connection,
+        role: &RoleArn,
+    ) -> Result<Self, CardError> {
+        let policy = policy_for(permissions, connection, role)?;
+        let fitted = policy.compact(SESSION_POLICY_CHARS).map_err(|error| {
+            let chars = match error {
+                SizeError::NoRungFits { chars, .. } => chars,
+                _ => policy.chars(),
+            };
+            refused(
+                connection,
+                format!(
+                    "the session policy for what the flow needs has {chars} characters even with \
+                     whole buckets, and STS takes at most {SESSION_POLICY_CHARS}"
+                ),
+            )
+            .help(format!(
+                "split the flow, so that a run uses fewer buckets under connection `{}`; or use \
+                 the whole role with `session_policy: off` in the connection",
+                connection.nickname
+            ))
+        })?;
+        let policy = Self::new(connection, role, fitted, true);
+        policy.tell(&policy.fitted());
+        Ok(policy)
+    }
+
+    fn fitted(&self) -> MutexGuard<'_, Compacted> {
+        self.fitted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, fitted: &Compacted) {
+        let step = match fitted.rung {
+            Rung::Exact | Rung::Merged => "exact",
+            Rung::Prefixes => "keys as prefixes",
+            Rung::Buckets => "whole buckets",
+            Rung::ActionWildcards => "whole buckets and action wildcards",
+        };
+        tracing::info!(
+            connection = %self.nickname,
+            step,
+            policy = %fitted.policy,
+            "session policy"
+        );
+    }
+
+    /// The document as STS takes it: the shortest form, in ASCII.
+    pub(crate) fn document(&self) -> String {
+        self.fitted().policy.to_string()
+    }
+
+    /// Takes the next step, after STS found the policy too large; `false` where there is none.
+    pub(crate) fn widen(&self) -> bool {
+        if !self.may_widen {
+            return false;
+        }
+        let mut fitted = self.fitted();
+        let shorter = fitted.policy.chars().saturating_sub(1);
+        match fitted.policy.compact(shorter) {
+            Ok(wider) => {
+                self.tell(&wider);
+                *fitted = wider;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether the policy leaves out an action on a resource, whatever the role allows. `false`
+    /// where the resource is not known in full.
+    pub(crate) fn leaves_out(&self, action: &str, resource: &Resource) -> bool {
+        let Some(resource) = arn(resource, &self.partition) else {
+            return false;
+        };
+        let request = Request {
+            action,
+            resource: &resource,
+            conditions: &Conditions::new(),
+        };
+        !evaluate([&self.fitted().policy], &request).is_allow()
+    }
+}
+
+/// Shows no policy: it names what is whose.
+impl fmt::Debug for SessionPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionPolicy")
+            .field("nickname", &self.nickname)
+            .field("rung", &self.fitted().rung)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the permissions need, and what S3 needs beside to answer as it does under the whole role.
+fn policy_for(
+    permissions: &[Permission],
+    connection: &Connection,
+    role: &RoleArn,
+) -> Result<Policy, CardError> {
+    if permissions.is_empty() {
+        return read(NOTHING, connection);
+    }
+    let does = |permission: &Permission, actions: &[&str]| {
+        permission
+            .actions
+            .iter()
+            .any(|action| actions.contains(action))
+    };
+    let mut needed = permissions.to_vec();
+    for permission in permissions {
+        if does(permission, &READS) {
+            needed.push(Permission {
+                connection: None,
+                actions: vec!["s3:ListBucket"],
+                resource: bucket_of(&permission.resource),
+            });
+        }
+    }
+    let policy = Policy::of_permissions(&needed, role.partition());
+    if connection.endpoint != Endpoint::Aws {
+        return Ok(policy);
+    }
+    let writes = permissions
+        .iter()
+        .any(|permission| does(permission, &WRITES));
+    let reads = permissions
+        .iter()
+        .any(|permission| does(permission, &READS));
+    let actions = match (reads, writes) {
+        (false, false) => return Ok(policy),
+        (true, false) => json!("kms:Decrypt"),
+        // The parts of an upload are read when they become one.
+        (_, true) => json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+    };
+    let s3 = match role.partition() {
+        "aws-cn" => "s3.*.amazonaws.com.cn",
+        _ => "s3.*.amazonaws.com",
+    };
+    let mut document = policy.to_value();
+    if let Some(statements) = document
+        .get_mut("Statement")
+        .and_then(serde_json::Value::as_array_mut)
+    {
+        statements.push(json!({
+            "Effect": "Allow",
+            "Action": actions,
+            "Resource": "*",
+            "Condition": { "StringLike": { "kms:ViaService": s3 } },
+        }));
+    }
+    Policy::from_value(&document).map_err(|error| unusable(connection, &error))
+}
+
+/// The bucket of an object.
+fn bucket_of(object: &Resource) -> Resource {
+    let is_bucket = |piece: &&Piece| **piece != Piece::Literal("/".to_owned());
+    Resource {
+        service: object.service,
+        pieces: object
+            .pieces
+            .iter()
+            .take_while(is_bucket)
+            .cloned()
+            .collect(),
+    }
+}
+
+/// The ARN of a resource that is known in full.
+fn arn(resource: &Resource, partition: &str) -> Option<String> {
+    let mut arn = format!("arn:{partition}:{}:::", resource.service);
+    for piece in &resource.pieces {
+        match piece {
+            Piece::Literal(text) => arn.push_str(text),
+            Piece::Any(_) => return None,
+        }
+    }
+    Some(arn)
+}
+
+fn read(document: &str, connection: &Connection) -> Result<Policy, CardError> {
+    Policy::parse(document).map_err(|error| unusable(connection, &error))
+}
+
+fn unusable(connection: &Connection, error: &flowrun_iam::PolicyError) -> CardError {
+    refused(
+        connection,
+        format!("the session policy cannot be used: {error}"),
+    )
+}
+
+fn refused(connection: &Connection, message: String) -> CardError {
+    CardError::new(ErrorKind::Connection, message)
+        .context("connection", connection.nickname.as_str())
+}
+
+#[cfg(test)]
+mod tests;
