@@ -565,7 +565,7 @@ fn connections_that_cannot_be_read_are_refused() {
     assert_snapshot!(folder.flowrun("backup.yaml"), @r"
     exit 4
     -- stderr
-    error: FOLDER/connections.yaml:1:31: demo-reports: `secret_access_key` is not a key of a connection; known: `type`, `description`, `role_arn`, `external_id`, `next_external_id`, `trust`, `accept_unsafe`, `region`, `endpoint`, `base`
+    error: FOLDER/connections.yaml:1:31: demo-reports: `secret_access_key` is not a key of a connection; known: `type`, `description`, `role_arn`, `external_id`, `next_external_id`, `trust`, `accept_unsafe`, `session_policy`, `region`, `endpoint`, `base`
     ");
     std::fs::remove_file(folder.path().join("connections.yaml")).unwrap();
     assert_snapshot!(folder.flowrun("backup.yaml"), @r"

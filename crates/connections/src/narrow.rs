@@ -24,15 +24,21 @@ use std::{
 
 use flowrun_card::{CardError, ErrorKind, Permission, Piece, Resource, Scope};
 use flowrun_iam::{
-    Compacted, Conditions, Policy, Request, Rung, SESSION_POLICY_CHARS, SizeError, evaluate,
+    Compacted, Conditions, Policy, PolicyError, Request, Rung, SESSION_POLICY_CHARS, SizeError,
+    evaluate,
 };
-use serde_json::json;
+use indexmap::IndexSet;
+use serde_json::{Value as Json, json};
 
 use crate::{Connection, Endpoint, RoleArn};
 
 /// For a connection that no card says to need.
 const NOTHING: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
+/// How many permissions are looked at in one go: of more resources than that, a policy of STS has no
+/// room for the names. It bounds the time, which grows with the square.
+const AT_ONCE: usize = 128;
 
 /// Reading the content of an object.
 const READS: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
@@ -112,25 +118,7 @@ impl SessionPolicy {
         connection: &Connection,
         role: &RoleArn,
     ) -> Result<Self, CardError> {
-        let policy = policy_for(permissions, connection, role)?;
-        let fitted = policy.compact(SESSION_POLICY_CHARS).map_err(|error| {
-            let chars = match error {
-                SizeError::NoRungFits { chars, .. } => chars,
-                _ => policy.chars(),
-            };
-            refused(
-                connection,
-                format!(
-                    "the session policy for what the flow needs has {chars} characters even with \
-                     whole buckets, and STS takes at most {SESSION_POLICY_CHARS}"
-                ),
-            )
-            .help(format!(
-                "split the flow, so that a run uses fewer buckets under connection `{}`; or use \
-                 the whole role with `session_policy: off` in the connection",
-                connection.nickname
-            ))
-        })?;
+        let fitted = fit(permissions, connection, role)?;
         let policy = Self::new(connection, role, fitted, true);
         policy.tell(&policy.fitted());
         Ok(policy)
@@ -202,43 +190,101 @@ impl fmt::Debug for SessionPolicy {
     }
 }
 
-/// What the permissions need, and what S3 needs beside to answer as it does under the whole role.
-fn policy_for(
+/// The narrowest policy that fits.
+///
+/// A policy of more permissions than are looked at in one go has no room for each of them: those of
+/// a portion are made to fit with what came of the portions before. The widest resources come
+/// first, because what they cover takes no room.
+fn fit(
     permissions: &[Permission],
     connection: &Connection,
     role: &RoleArn,
-) -> Result<Policy, CardError> {
+) -> Result<Compacted, CardError> {
     if permissions.is_empty() {
-        return read(NOTHING, connection);
+        let policy = read(NOTHING, connection)?;
+        let rung = Rung::Exact;
+        return Ok(Compacted { policy, rung });
     }
-    let does = |permission: &Permission, actions: &[&str]| {
-        permission
-            .actions
-            .iter()
-            .any(|action| actions.contains(action))
+    let mut needed = [permissions, &listings(permissions)].concat();
+    needed.sort_by_cached_key(|permission| permission.resource.to_string().len());
+    let mut rung = Rung::Exact;
+    let mut statements: Vec<Json> = keys(permissions, connection, role).into_iter().collect();
+    for portion in needed.chunks(AT_ONCE) {
+        let mut more = statements_of(&Policy::of_permissions(portion, role.partition()));
+        more.append(&mut statements);
+        let policy = json!({ "Version": "2012-10-17", "Statement": more });
+        let policy = Policy::from_value(&policy).map_err(|error| unusable(connection, &error))?;
+        let fitted = policy
+            .compact(SESSION_POLICY_CHARS)
+            .map_err(|error| too_long(connection, &policy, &error))?;
+        rung = rung.max(fitted.rung);
+        statements = statements_of(&fitted.policy);
+    }
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    let policy = Policy::from_value(&policy).map_err(|error| unusable(connection, &error))?;
+    Ok(Compacted { policy, rung })
+}
+
+fn statements_of(policy: &Policy) -> Vec<Json> {
+    match policy.to_value().get_mut("Statement") {
+        Some(Json::Array(statements)) => std::mem::take(statements),
+        _ => Vec::new(),
+    }
+}
+
+fn too_long(connection: &Connection, policy: &Policy, error: &SizeError) -> CardError {
+    let chars = match error {
+        SizeError::NoRungFits { chars, .. } => *chars,
+        _ => policy.chars(),
     };
-    let mut needed = permissions.to_vec();
-    for permission in permissions {
-        if does(permission, &READS) {
-            needed.push(Permission {
-                connection: None,
-                actions: vec!["s3:ListBucket"],
-                resource: bucket_of(&permission.resource),
-            });
-        }
-    }
-    let policy = Policy::of_permissions(&needed, role.partition());
+    refused(
+        connection,
+        format!(
+            "the session policy for what the flow needs has {chars} characters or more even with \
+             whole buckets, and STS takes at most {SESSION_POLICY_CHARS}"
+        ),
+    )
+    .help(split_the_flow(&connection.nickname))
+}
+
+/// What to do about a policy that does not fit.
+pub(crate) fn split_the_flow(nickname: &str) -> String {
+    format!(
+        "split the flow, so that a run uses fewer buckets under connection `{nickname}`; or use \
+         the whole role with `session_policy: off` in the connection"
+    )
+}
+
+/// To list the buckets whose objects are read, each once.
+fn listings(permissions: &[Permission]) -> Vec<Permission> {
+    let read = permissions
+        .iter()
+        .filter(|permission| does(permission, &READS));
+    let buckets: IndexSet<Resource> = read
+        .map(|permission| bucket_of(&permission.resource))
+        .collect();
+    buckets
+        .into_iter()
+        .map(|resource| Permission {
+            connection: None,
+            actions: vec!["s3:ListBucket"],
+            resource,
+        })
+        .collect()
+}
+
+/// To use the keys of encrypted objects through S3, on AWS.
+fn keys(permissions: &[Permission], connection: &Connection, role: &RoleArn) -> Option<Json> {
     if connection.endpoint != Endpoint::Aws {
-        return Ok(policy);
+        return None;
     }
-    let writes = permissions
-        .iter()
-        .any(|permission| does(permission, &WRITES));
-    let reads = permissions
-        .iter()
-        .any(|permission| does(permission, &READS));
-    let actions = match (reads, writes) {
-        (false, false) => return Ok(policy),
+    let some = |actions: &[&str]| {
+        permissions
+            .iter()
+            .any(|permission| does(permission, actions))
+    };
+    let actions = match (some(&READS), some(&WRITES)) {
+        (false, false) => return None,
         (true, false) => json!("kms:Decrypt"),
         // The parts of an upload are read when they become one.
         (_, true) => json!(["kms:Decrypt", "kms:GenerateDataKey"]),
@@ -247,19 +293,19 @@ fn policy_for(
         "aws-cn" => "s3.*.amazonaws.com.cn",
         _ => "s3.*.amazonaws.com",
     };
-    let mut document = policy.to_value();
-    if let Some(statements) = document
-        .get_mut("Statement")
-        .and_then(serde_json::Value::as_array_mut)
-    {
-        statements.push(json!({
-            "Effect": "Allow",
-            "Action": actions,
-            "Resource": "*",
-            "Condition": { "StringLike": { "kms:ViaService": s3 } },
-        }));
-    }
-    Policy::from_value(&document).map_err(|error| unusable(connection, &error))
+    Some(json!({
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": "*",
+        "Condition": { "StringLike": { "kms:ViaService": s3 } },
+    }))
+}
+
+fn does(permission: &Permission, actions: &[&str]) -> bool {
+    permission
+        .actions
+        .iter()
+        .any(|action| actions.contains(action))
 }
 
 /// The bucket of an object.
@@ -292,7 +338,7 @@ fn read(document: &str, connection: &Connection) -> Result<Policy, CardError> {
     Policy::parse(document).map_err(|error| unusable(connection, &error))
 }
 
-fn unusable(connection: &Connection, error: &flowrun_iam::PolicyError) -> CardError {
+fn unusable(connection: &Connection, error: &PolicyError) -> CardError {
     refused(
         connection,
         format!("the session policy cannot be used: {error}"),

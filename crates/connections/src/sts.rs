@@ -21,7 +21,7 @@ pub(crate) use self::probe::Probed;
 use crate::{
     Base, Connection, RoleArn,
     base::{last, sign_in},
-    narrow::SessionPolicy,
+    narrow::{SessionPolicy, split_the_flow},
 };
 
 /// The longest that a call may take.
@@ -323,11 +323,7 @@ impl Role {
                     self.reason(error)
                 ),
             )
-            .help(format!(
-                "split the flow, so that a run uses fewer buckets under connection `{}`; or use \
-                 the whole role with `session_policy: off` in the connection",
-                self.sts.nickname
-            )),
+            .help(split_the_flow(&self.sts.nickname)),
             "MalformedPolicyDocument" | "MalformedPolicyDocumentException" => failed(
                 ErrorKind::Connection,
                 format!("STS cannot read the session policy{}", self.reason(error)),

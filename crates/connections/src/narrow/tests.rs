@@ -145,6 +145,16 @@ fn a_policy_becomes_wider_step_by_step_and_never_goes() {
         |needed: &[Permission]| narrow(needed, &elsewhere()).map(|policy| policy.fitted().rung);
     assert_eq!(rung(&keys("in", 20)).unwrap(), Rung::Exact);
     assert_eq!(rung(&keys("in", 90)).unwrap(), Rung::Prefixes);
+    // More than are looked at in one go, and among them one that covers the rest.
+    let many = keys("in", 1_000);
+    assert_eq!(rung(&many).unwrap(), Rung::Prefixes);
+    let all = permissions(&[(&["s3:GetObject", "s3:GetObjectVersion"], objects("in"))]);
+    assert_eq!(
+        narrow(&[many, all.clone()].concat(), &elsewhere())
+            .unwrap()
+            .document(),
+        narrow(&all, &elsewhere()).unwrap().document()
+    );
     let buckets = |count: usize| -> Vec<Permission> {
         (0..count)
             .flat_map(|bucket| keys(&format!("a-customer-s-bucket-number-{bucket}"), 2))
@@ -215,6 +225,8 @@ fn resources() -> impl Strategy<Value = (String, String, bool)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever is needed is allowed on every step, the document is one that STS takes, and no
     /// action is allowed that is not of what is needed or of what S3 needs beside.
     #[test]
@@ -227,7 +239,7 @@ proptest! {
                 ),
                 resources(),
             ),
-            1..40,
+            1..160,
         ),
     ) {
         let listed: Vec<Permission> = needed
