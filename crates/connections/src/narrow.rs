@@ -1,11 +1,13 @@
 //! A role narrowed to what it is needed for: the inline session policy that AssumeRole takes, made
 //! to fit, and what it allows.
 //!
-//! The policy allows what the cards need under the connection, as precisely as it is known, and
-//! two things more without which S3 would answer otherwise than under the whole role:
+//! The policy allows what the cards need under the connection, as precisely as it is known, and that
+//! without which S3 would answer otherwise than under the whole role:
 //!
 //! - `s3:ListBucket` on the buckets whose objects are read: else S3 says "denied" of an object that
 //!   does not exist.
+//! - `s3:GetObjectLegalHold`, `s3:GetObjectRetention` and `s3:GetObjectTagging` on the objects that
+//!   are read: else S3 says nothing of their lock and tags.
 //! - On AWS, `kms:Decrypt` and `kms:GenerateDataKey` through S3: S3 uses the keys of encrypted
 //!   objects in the name of the session.
 //!
@@ -205,7 +207,11 @@ fn fit(
         let rung = Rung::Exact;
         return Ok(Compacted { policy, rung });
     }
-    let mut needed = [permissions, &listings(permissions)].concat();
+    let mut needed = permissions.to_vec();
+    for permission in &mut needed {
+        permission.actions.extend(seen(permission));
+    }
+    needed.extend(listings(permissions));
     needed.sort_by_cached_key(|permission| permission.resource.to_string().len());
     let mut rung = Rung::Exact;
     let mut statements: Vec<Json> = keys(permissions, connection, role).into_iter().collect();
@@ -253,6 +259,22 @@ pub(crate) fn split_the_flow(nickname: &str) -> String {
         "split the flow, so that a run uses fewer buckets under connection `{nickname}`; or use \
          the whole role with `session_policy: off` in the connection"
     )
+}
+
+/// To see all that S3 says of an object that is read.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+fn seen(permission: &Permission) -> Vec<&'static str> {
+    if !does(permission, &READS) {
+        return Vec::new();
+    }
+    let mut seen = vec!["s3:GetObjectLegalHold", "s3:GetObjectRetention"];
+    if does(permission, &["s3:GetObject"]) {
+        seen.push("s3:GetObjectTagging");
+    }
+    if does(permission, &["s3:GetObjectVersion"]) {
+        seen.push("s3:GetObjectVersionTagging");
+    }
+    seen
 }
 
 /// To list the buckets whose objects are read, each once.
