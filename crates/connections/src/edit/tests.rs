@@ -167,6 +167,16 @@ fn a_value_is_changed_where_it_stands() {
         },
         "+    trust: principal\n+    base: environment\n",
     );
+    check(
+        "third",
+        |new| {
+            new.trust = Trust::Principal;
+            new.role_arn = Some(RoleArn::parse("arn:aws:iam::111122223333:role/a").unwrap());
+            new.session_policy = false;
+        },
+        "+    role_arn: arn:aws:iam::111122223333:role/a\n+    trust: principal\n\
+         +    session_policy: off\n",
+    );
 }
 
 #[test]
