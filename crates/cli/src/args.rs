@@ -1,6 +1,7 @@
 //! The arguments of every command.
 
 mod connections;
+mod policy;
 
 use std::{
     ffi::OsString,
@@ -14,6 +15,7 @@ pub(crate) use self::connections::{
     BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
     NewConnection, PlaceArguments, RotateConnection, TrustBy,
 };
+pub(crate) use self::policy::{Policy, PolicyFormat};
 use crate::files;
 
 const ABOUT: &str = "Runs workflows of cards, written in YAML";
@@ -24,6 +26,7 @@ Examples:
   flowrun flows/backup.yaml --input day=2026-11-23
   flowrun validate flows                        check flows without running them
   flowrun cards s3.copy                         what a card takes, gives and may do
+  flowrun policy flows/backup.yaml              what its roles must allow, and nothing else
   flowrun connections list                      the connections that flows can name
 
 Exit codes: 0 done, 1 the run failed, 2 the flow or the call is invalid, 3 cancelled,
@@ -54,6 +57,8 @@ pub(crate) enum Command {
     Cards(Cards),
     /// Print the JSON Schema of flow files, for editors
     Schema,
+    /// Print the least IAM policy that flows need, or compare an existing one with it
+    Policy(Policy),
     /// Make, prove and manage connections
     Connections(Connections),
     /// Serve the sandbox: S3 and STS on this machine, with IAM enforced
@@ -147,7 +152,7 @@ pub(crate) struct Sandbox {
     pub(crate) seed: Option<PathBuf>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
@@ -155,12 +160,13 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// The names of the commands.
-pub(crate) const COMMANDS: [&str; 8] = [
+pub(crate) const COMMANDS: [&str; 9] = [
     "run",
     "validate",
     "graph",
     "cards",
     "schema",
+    "policy",
     "connections",
     "sandbox",
     "help",

@@ -68,8 +68,27 @@ pub(crate) fn check(
     flow: &Path,
     connections: &[(String, String)],
 ) -> Result<Checked, Exit> {
+    check_with(engine, flow, connections, false)
+}
+
+/// As [`check`], but connections that are yet to be made are no error.
+pub(crate) fn check_before_connections(
+    engine: &Engine,
+    flow: &Path,
+    connections: &[(String, String)],
+) -> Result<Checked, Exit> {
+    check_with(engine, flow, connections, true)
+}
+
+fn check_with(
+    engine: &Engine,
+    flow: &Path,
+    connections: &[(String, String)],
+    allow_missing_connections: bool,
+) -> Result<Checked, Exit> {
     let options = CheckOptions {
         connections: connections.iter().cloned().collect(),
+        allow_missing_connections,
     };
     engine
         .check_file(flow, &options)

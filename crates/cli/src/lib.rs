@@ -74,6 +74,7 @@ pub fn run(
         Command::Graph(arguments) => commands::graph::run(context, &arguments),
         Command::Cards(arguments) => commands::cards::run(&context, &arguments),
         Command::Schema => commands::schema::run(context),
+        Command::Policy(arguments) => commands::policy::run(&context, &arguments),
         Command::Connections(arguments) => commands::connections::run(&context, &arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
     };

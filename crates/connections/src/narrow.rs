@@ -44,8 +44,6 @@ const AT_ONCE: usize = 128;
 
 /// Reading the content of an object.
 const READS: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
-/// Writing the content of an object.
-const WRITES: [&str; 1] = ["s3:PutObject"];
 
 /// The session policy of a role's sessions.
 pub(crate) struct SessionPolicy {
@@ -214,7 +212,7 @@ fn fit(
     needed.extend(listings(permissions));
     needed.sort_by_cached_key(|permission| permission.resource.to_string().len());
     let mut rung = Rung::Exact;
-    let mut statements: Vec<Json> = keys(permissions, connection, role).into_iter().collect();
+    let mut statements = keys(permissions, connection, role)?;
     for portion in needed.chunks(AT_ONCE) {
         let mut more = statements_of(&Policy::of_permissions(portion, role.partition()));
         more.append(&mut statements);
@@ -296,31 +294,17 @@ fn listings(permissions: &[Permission]) -> Vec<Permission> {
 }
 
 /// To use the keys of encrypted objects through S3, on AWS.
-fn keys(permissions: &[Permission], connection: &Connection, role: &RoleArn) -> Option<Json> {
+fn keys(
+    permissions: &[Permission],
+    connection: &Connection,
+    role: &RoleArn,
+) -> Result<Vec<Json>, CardError> {
     if connection.endpoint != Endpoint::Aws {
-        return None;
+        return Ok(Vec::new());
     }
-    let some = |actions: &[&str]| {
-        permissions
-            .iter()
-            .any(|permission| does(permission, actions))
-    };
-    let actions = match (some(&READS), some(&WRITES)) {
-        (false, false) => return None,
-        (true, false) => json!("kms:Decrypt"),
-        // The parts of an upload are read when they become one.
-        (_, true) => json!(["kms:Decrypt", "kms:GenerateDataKey"]),
-    };
-    let s3 = match role.partition() {
-        "aws-cn" => "s3.*.amazonaws.com.cn",
-        _ => "s3.*.amazonaws.com",
-    };
-    Some(json!({
-        "Effect": "Allow",
-        "Action": actions,
-        "Resource": "*",
-        "Condition": { "StringLike": { "kms:ViaService": s3 } },
-    }))
+    let policy = Policy::of_keys(permissions, &["*"], role.partition())
+        .map_err(|error| unusable(connection, &error))?;
+    Ok(policy.as_ref().map(statements_of).unwrap_or_default())
 }
 
 fn does(permission: &Permission, actions: &[&str]) -> bool {

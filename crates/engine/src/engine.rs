@@ -153,6 +153,9 @@ impl std::error::Error for InvalidFlow {}
 pub struct CheckOptions {
     /// Nicknames that replace those of the flow's aliases.
     pub connections: BTreeMap<String, String>,
+    /// Whether a nickname that the store does not know is no error: for a look at what the flow
+    /// needs of connections that are yet to be made. A run of such a plan fails where it uses one.
+    pub allow_missing_connections: bool,
 }
 
 impl Engine {

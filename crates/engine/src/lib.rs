@@ -65,7 +65,7 @@ mod syntax;
 
 pub use diagnostic::{Code, Diagnostic, Label, Severity};
 pub use engine::{CheckOptions, Checked, Engine, EngineBuilder, InvalidFlow};
-pub use plan::{CardPermission, ConnectionPermissions, Plan};
+pub use plan::{CardPermission, ConnectionPermissions, FlowConnection, Plan};
 pub use run::{
     CancelHandle, CardState, Counts, InputProblem, InvalidInputs, Journal, JournalError,
     NullJournal, Record, Run, RunBuilder, RunError, RunEvent, RunReport, RunStatus, Subject,

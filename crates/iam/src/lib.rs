@@ -39,6 +39,7 @@ mod error;
 mod evaluate;
 pub mod format;
 mod json;
+mod kms;
 mod merge;
 mod parse;
 mod pattern;

@@ -7,7 +7,7 @@ mod list;
 mod new;
 mod rotate;
 mod test;
-mod trust;
+pub(super) mod trust;
 mod used_by;
 
 use std::{
@@ -94,7 +94,7 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
 
 /// The connections, and what is asked about them. There is one runtime a command, because the
 /// embedded sandbox lives in the one that started it.
-struct Asker {
+pub(super) struct Asker {
     store: ConnectionStore,
     /// The folder that was named.
     folder: PathBuf,
@@ -102,7 +102,7 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(store: ConnectionStore, folder: &Path) -> Result<Self, Exit> {
+    pub(super) fn new(store: ConnectionStore, folder: &Path) -> Result<Self, Exit> {
         Ok(Self {
             store,
             folder: folder.to_owned(),

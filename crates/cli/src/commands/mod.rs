@@ -3,6 +3,7 @@
 pub(crate) mod cards;
 pub(crate) mod connections;
 pub(crate) mod graph;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 pub(crate) mod schema;

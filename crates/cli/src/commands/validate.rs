@@ -44,7 +44,7 @@ pub(crate) fn run(context: Context, arguments: &Validate) -> Exit {
 }
 
 /// A file is itself, a folder is what it holds.
-fn files_of(named: &Path) -> Result<Vec<PathBuf>, Exit> {
+pub(super) fn files_of(named: &Path) -> Result<Vec<PathBuf>, Exit> {
     if !named.is_dir() {
         return Ok(vec![named.to_owned()]);
     }

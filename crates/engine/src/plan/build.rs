@@ -151,6 +151,7 @@ fn plan(
         .into_iter()
         .zip(checker.needed_kinds)
         .map(|(planned, needed)| PlannedConnection {
+            own_kind: planned.own_kind.or_else(|| needed.clone()),
             kind: planned.kind.or(needed),
             ..planned
         })

@@ -42,6 +42,7 @@ pub(super) fn connections(
             .or(nickname);
         let found = nickname.as_ref().map(|nickname| store.info(nickname));
         let known_kind = match (&nickname, found) {
+            (Some(_), Some(None)) if options.allow_missing_connections => None,
             (Some(nickname), Some(None)) => {
                 let nicknames = store.nicknames();
                 let near = suggest::among(nickname, nicknames.iter().map(String::as_str));

@@ -150,6 +150,18 @@ pub(crate) struct PlannedConnection {
     pub(crate) own_kind: Option<Arc<str>>,
 }
 
+/// A connection that a flow declares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowConnection<'p> {
+    /// The name that the flow's cards use.
+    pub alias: &'p str,
+    /// The name by which the connection store knows it; `None` where the caller must supply it.
+    pub nickname: Option<&'p str>,
+    /// The name of its kind: its own, or where the store does not know it, the one that the cards
+    /// under it need. `None` where neither is known.
+    pub kind: Option<&'p str>,
+}
+
 impl Plan {
     /// The flow's id.
     pub fn id(&self) -> &str {
@@ -159,6 +171,23 @@ impl Plan {
     /// The flow's description.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// The connections that the flow declares, in its order.
+    pub fn connections(&self) -> impl Iterator<Item = FlowConnection<'_>> {
+        self.connections.iter().map(|planned| FlowConnection {
+            alias: &planned.alias,
+            nickname: planned.nickname.as_deref(),
+            kind: planned.own_kind.as_deref(),
+        })
+    }
+
+    /// The inputs whose default is a literal, with that, in the order of the flow.
+    pub fn default_inputs(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.inputs.iter().filter_map(|input| match &input.default {
+            Some(Slot::Constant(value)) => Some((&*input.name, value)),
+            _ => None,
+        })
     }
 
     pub(crate) fn card(&self, id: CardId) -> Option<&PlannedCard> {

@@ -2,6 +2,7 @@
 
 use flowrun_card::CardError;
 use flowrun_connections::{Connection, Trust, Trusted, partition_of, trust_policy};
+use flowrun_iam::TrustPolicy;
 
 use super::Asker;
 use crate::{
@@ -12,14 +13,18 @@ use crate::{
 
 /// What the owner of a role is told.
 #[derive(Debug)]
-pub(super) struct Instructions {
+pub(in crate::commands) struct Instructions {
     account: Option<String>,
-    policy: String,
+    policy: TrustPolicy,
 }
 
 impl Instructions {
     /// Finds out who we are, unless that is given by hand.
-    pub(super) fn of(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<Self, Exit> {
+    pub(in crate::commands) fn of(
+        asker: &Asker,
+        connection: &Connection,
+        by: &ByHand,
+    ) -> Result<Self, Exit> {
         let (trusted, partition) = trusted(asker, connection, by)?;
         let account = match &trusted {
             Trusted::Account(account) => Some(account.clone()),
@@ -30,6 +35,11 @@ impl Instructions {
             Exit::Invalid
         })?;
         Ok(Self { account, policy })
+    }
+
+    /// The trust policy that the role has to have.
+    pub(in crate::commands) fn into_policy(self) -> TrustPolicy {
+        self.policy
     }
 
     /// Shows them: the trust policy alone on standard output, so that it can go into a file, and
@@ -46,7 +56,7 @@ impl Instructions {
             }
         }
         plain::print("the trust policy of the role:");
-        render::print(&format!("{}\n", self.policy));
+        render::print(&format!("{:#}\n", self.policy.to_value()));
     }
 }
 

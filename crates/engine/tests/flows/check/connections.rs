@@ -172,7 +172,11 @@ cards:
             .iter()
             .map(|(alias, nickname)| ((*alias).to_owned(), (*nickname).to_owned()))
             .collect();
-        check_with(flow, &CheckOptions { connections })
+        let options = CheckOptions {
+            connections,
+            ..CheckOptions::default()
+        };
+        check_with(flow, &options)
     };
     assert_snapshot!(replaced(&[]), @"
         f:2:23: error[connection-not-found]: there is no connection `elsewhere`

@@ -1,0 +1,212 @@
+//! What flows need, connection by connection.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use flowrun_card::{ConnectionKind as _, Permission, Value};
+use flowrun_connections::{AwsS3, Connection, ConnectionStore};
+use flowrun_engine::{CardPermission, Checked, Plan, Source};
+
+use crate::{
+    args,
+    commands::validate,
+    context::{self, Context},
+    exit::Exit,
+    files::Kind,
+    render::{self, diagnostics, plain},
+};
+
+/// The checked flows.
+pub(super) struct Flows {
+    flows: Vec<Flow>,
+}
+
+struct Flow {
+    source: Source,
+    plan: Arc<Plan>,
+    folder: PathBuf,
+    /// The inputs that count as known.
+    inputs: BTreeMap<String, Value>,
+    /// The names of those among them that are defaults.
+    defaults: Vec<String>,
+    store: Arc<ConnectionStore>,
+}
+
+/// What the flows need under one connection.
+pub(super) struct Needed {
+    /// Its nickname; where only the caller of a run says which it is, its alias.
+    pub(super) name: String,
+    /// The name of its kind.
+    pub(super) kind: String,
+    /// As the store defines it; `None` where it is yet to be made.
+    pub(super) connection: Option<Connection>,
+    /// The folder that sees it.
+    pub(super) folder: PathBuf,
+    /// What the cards need.
+    pub(super) permissions: Vec<Permission>,
+    /// Which card of which flow, for each permission.
+    pub(super) from: Vec<From>,
+}
+
+/// Where a permission comes from.
+pub(super) struct From {
+    flow: usize,
+    pub(super) needed: CardPermission,
+}
+
+impl Needed {
+    /// Whether IAM has a policy for it.
+    pub(super) fn has_policy(&self) -> bool {
+        self.kind == AwsS3::NAME
+    }
+}
+
+impl Flows {
+    /// Reads and checks the flows, which may name connections that are yet to be made.
+    pub(super) fn read(context: &Context, arguments: &args::Policy) -> Result<Self, Exit> {
+        let mut files = Vec::new();
+        for named in &arguments.flows {
+            let found = validate::files_of(named)?.into_iter();
+            files.extend(found.filter(|file| Kind::of(file) == Kind::Flow));
+        }
+        if files.len() > 1 && !(arguments.inputs.is_empty() && arguments.any.is_empty()) {
+            render::error("inputs belong to one flow", Some("name one flow"));
+            return Err(Exit::Invalid);
+        }
+        let mut flows: Vec<Flow> = Vec::new();
+        for file in files {
+            flows.push(flow(context, &file, arguments)?);
+        }
+        Ok(Self { flows })
+    }
+
+    /// What they need, in their order.
+    pub(super) fn needed(&self, arguments: &args::Policy) -> Result<Vec<Needed>, Exit> {
+        let mut found: Vec<Needed> = Vec::new();
+        for (index, flow) in self.flows.iter().enumerate() {
+            let permissions = flow.plan.permissions(&flow.inputs, &*flow.store);
+            let permissions = permissions.map_err(|invalid| {
+                for problem in &invalid.problems {
+                    render::error(&problem.to_string(), problem.help.as_deref());
+                }
+                Exit::Invalid
+            })?;
+            for connection in permissions {
+                let name = match (&connection.nickname, connection.aliases.first()) {
+                    (Some(name), _) | (None, Some(name)) => name.to_string(),
+                    (None, None) => "an input".to_owned(),
+                };
+                let known = flow.store.list().find(|known| known.nickname == name);
+                let one = Needed {
+                    name,
+                    kind: connection.kind.to_string(),
+                    connection: known.cloned(),
+                    folder: flow.folder.clone(),
+                    permissions: Vec::new(),
+                    from: Vec::new(),
+                };
+                let at = found
+                    .iter()
+                    .position(|other| {
+                        (&other.name, &other.connection) == (&one.name, &one.connection)
+                    })
+                    .unwrap_or_else(|| {
+                        found.push(one);
+                        found.len().saturating_sub(1)
+                    });
+                if let Some(needed) = found.get_mut(at) {
+                    for permission in connection.permissions {
+                        needed.permissions.push(permission.permission.clone());
+                        needed.from.push(From {
+                            flow: index,
+                            needed: permission,
+                        });
+                    }
+                }
+            }
+        }
+        if let Some(unknown) = arguments.any.iter().find(|name| {
+            let is_default = |flow: &Flow| {
+                let mut defaults = flow.plan.default_inputs();
+                defaults.any(|(default, _)| default == *name)
+            };
+            !self.flows.iter().any(is_default)
+        }) {
+            render::error(
+                &format!("the flow has no input `{unknown}` with a default"),
+                Some("an input without a default may be anything unless `--input` gives it"),
+            );
+            return Err(Exit::Invalid);
+        }
+        Ok(found)
+    }
+
+    /// The source that a permission's spans point into.
+    pub(super) fn source(&self, from: &From) -> Option<&Source> {
+        self.flows.get(from.flow).map(|flow| &flow.source)
+    }
+
+    /// The inputs that count as their defaults: the flow, the input and the value.
+    pub(super) fn defaults(&self) -> impl Iterator<Item = (&Source, &str, &Value)> {
+        self.flows.iter().flat_map(|flow| {
+            let defaults = flow.defaults.iter();
+            defaults.filter_map(|name| {
+                let value = flow.inputs.get(name)?;
+                Some((&flow.source, name.as_str(), value))
+            })
+        })
+    }
+}
+
+fn flow(context: &Context, file: &Path, arguments: &args::Policy) -> Result<Flow, Exit> {
+    let folder = context::folder_of(file);
+    let engine = context.engine(&folder)?;
+    let checked = context::check_before_connections(&engine, file, &arguments.connections)?;
+    let Checked {
+        source,
+        plan,
+        diagnostics,
+    } = checked;
+    let Some(plan) = plan else {
+        let text = diagnostics::render(&source, &diagnostics, args::Format::Text);
+        plain::print(text.trim_end());
+        return Err(Exit::of_diagnostics(&diagnostics));
+    };
+    let (inputs, defaults) = inputs(&plan, arguments)?;
+    Ok(Flow {
+        source,
+        plan,
+        inputs,
+        defaults,
+        store: Arc::new(context::open_connections(&folder)?),
+        folder,
+    })
+}
+
+/// The inputs that are given, and the defaults of the others.
+fn inputs(
+    plan: &Plan,
+    arguments: &args::Policy,
+) -> Result<(BTreeMap<String, Value>, Vec<String>), Exit> {
+    let folder = std::env::current_dir().unwrap_or_default();
+    let mut inputs = BTreeMap::new();
+    for (name, text) in &arguments.inputs {
+        let value = plan.read_input(name, text, &folder).map_err(|problem| {
+            render::error(&problem.to_string(), problem.help.as_deref());
+            Exit::Invalid
+        })?;
+        inputs.insert(name.clone(), value);
+    }
+    let mut defaults = Vec::new();
+    for (name, value) in plan.default_inputs() {
+        let is_open = arguments.any.iter().any(|any| any == name);
+        if !is_open && !inputs.contains_key(name) && !value.is_null() {
+            inputs.insert(name.to_owned(), value.clone());
+            defaults.push(name.to_owned());
+        }
+    }
+    Ok((inputs, defaults))
+}
