@@ -562,6 +562,7 @@ fn help_and_version() {
       graph        Draw a flow as text for Mermaid or Graphviz
       cards        List the cards, or show one: inputs, outputs, permissions, examples
       schema       Print the JSON Schema of flow files, for editors
+      policy       Print the least IAM policy that flows need, or compare an existing one with it
       connections  Make, prove and manage connections
       sandbox      Serve the sandbox: S3 and STS on this machine, with IAM enforced
       help         Print this message or the help of the given subcommand(s)
@@ -576,6 +577,7 @@ fn help_and_version() {
       flowrun flows/backup.yaml --input day=2026-11-23
       flowrun validate flows                        check flows without running them
       flowrun cards s3.copy                         what a card takes, gives and may do
+      flowrun policy flows/backup.yaml              what its roles must allow, and nothing else
       flowrun connections list                      the connections that flows can name
 
     Exit codes: 0 done, 1 the run failed, 2 the flow or the call is invalid, 3 cancelled,

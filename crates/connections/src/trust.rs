@@ -35,7 +35,7 @@ mod tests {
         let account = || Trusted::Account("111122223333".to_owned());
         let mut connection = Connection::new("a", "connections.yaml");
         connection.external_id = Some("old".to_owned());
-        let policy = |connection| trust_policy(connection, account(), "aws");
+        let policy = |connection: &Connection| trust_policy(connection, account(), "aws");
         let one = policy(&connection).unwrap().to_string();
         assert!(one.contains(r#""sts:ExternalId":"old""#), "{one}");
         connection.next_external_id = Some("new".to_owned());

@@ -691,3 +691,49 @@ outputs: {{ bucket: \"{bucket}\", key: \"{key}\" }}
         }
     }
 }
+
+/// So that somebody can be told what a role must allow before there is a connection.
+#[test]
+fn a_connection_that_is_not_made_yet_has_the_kind_that_its_cards_need() {
+    let engine = Engine::builder().registry(registry()).build();
+    let text = "flow: f\ninputs: { key: { type: string, default: a }, other: { type: string, \
+        default: \"{{ run.id }}\" } }\nconnections: { shelf: new, unused: other, vault: { kind: shelf } }\n\
+        cards:\n  one: { card: test.get, connection: shelf, with: { bucket: b, key: a } }\n";
+    let refused = engine.check("f", text.as_bytes(), &CheckOptions::default());
+    assert_eq!(refused.diagnostics.len(), 2);
+    let options = CheckOptions {
+        allow_missing_connections: true,
+        ..CheckOptions::default()
+    };
+    let plan = engine
+        .check("f", text.as_bytes(), &options)
+        .into_plan()
+        .unwrap();
+    let found: Vec<_> = plan
+        .connections()
+        .map(|found| (found.alias, found.nickname, found.kind))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("shelf", Some("new"), Some("shelf")),
+            ("unused", Some("other"), None),
+            ("vault", None, Some("shelf")),
+        ]
+    );
+    let defaults: Vec<_> = plan.default_inputs().collect();
+    assert_eq!(defaults, [("key", &Value::from("a"))]);
+    let needed = plan
+        .permissions(&BTreeMap::new(), &flowrun_card::NoConnections)
+        .unwrap();
+    let of = |nickname| {
+        let mut needed = needed.iter();
+        needed
+            .find(|one| one.nickname.as_deref() == Some(nickname))
+            .unwrap()
+    };
+    assert_eq!(
+        (&*of("new").kind, of("new").permissions.len()),
+        ("shelf", 1)
+    );
+}

@@ -38,15 +38,21 @@ pub(super) fn run(
 /// The policy in a file: the document alone, or as `aws iam get-role-policy` and
 /// `aws iam get-policy-version` print it.
 fn read(path: &Path) -> Result<Existing, Exit> {
+    let is_piped = path == Path::new("-");
     let invalid = |message: String| {
-        render::error(&format!("policy `{}`: {message}", path.display()), None);
+        let from = if is_piped {
+            "the policy on standard input".to_owned()
+        } else {
+            format!("policy `{}`", path.display())
+        };
+        render::error(&format!("{from}: {message}"), None);
         Exit::Invalid
     };
     let mut text = String::new();
     let limit = u64::try_from(MAX_DOCUMENT_BYTES)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
-    if path == Path::new("-") {
+    if is_piped {
         let stdin = io::stdin().lock();
         stdin
             .take(limit)
