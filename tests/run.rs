@@ -486,7 +486,7 @@ outputs: { bucket: "{{ cards.bucket.bucket }}" }
       request_id: REQUEST
     help: grant it in the policy of role arn:aws:iam::222222222222:role/demo-reports, and check that no bucket policy denies it
     ");
-    assert_snapshot!(folder.flowrun("own.yaml --connection source=nowhere"), @r"
+    assert_snapshot!(folder.flowrun("own.yaml --connection source=nowhere"), @"
     exit 4
     -- stderr
     error[connection-not-found]: there is no connection `nowhere`, which shall stand for `source`
@@ -498,8 +498,11 @@ outputs: { bucket: "{{ cards.bucket.bucket }}" }
       = help: `flowrun connections list` lists those that there are
 
     1 error in own.yaml
+    to make it, and to show what its role has to trust and allow:
+      flowrun connections new nowhere
+      flowrun connections finish nowhere --role-arn ARN
     ");
-    assert_snapshot!(folder.flowrun("own.yaml --connection source=demo-admn"), @r"
+    assert_snapshot!(folder.flowrun("own.yaml --connection source=demo-admn"), @"
     exit 4
     -- stderr
     error[connection-not-found]: there is no connection `demo-admn`, which shall stand for `source`
@@ -511,6 +514,9 @@ outputs: { bucket: "{{ cards.bucket.bucket }}" }
       = help: did you mean `demo-admin`?
 
     1 error in own.yaml
+    to make it, and to show what its role has to trust and allow:
+      flowrun connections new demo-admn
+      flowrun connections finish demo-admn --role-arn ARN
     ");
     assert_snapshot!(folder.flowrun("own.yaml --connection sauce=demo-admin"), @r"
     exit 2
@@ -568,7 +574,7 @@ fn connections_that_cannot_be_read_are_refused() {
     error: FOLDER/connections.yaml:1:31: demo-reports: `secret_access_key` is not a key of a connection; known: `type`, `description`, `role_arn`, `external_id`, `next_external_id`, `trust`, `accept_unsafe`, `session_policy`, `region`, `endpoint`, `base`
     ");
     std::fs::remove_file(folder.path().join("connections.yaml")).unwrap();
-    assert_snapshot!(folder.flowrun("backup.yaml"), @r"
+    assert_snapshot!(folder.flowrun("backup.yaml"), @"
     exit 4
     -- stderr
     error[connection-not-found]: there is no connection `demo-reports`
@@ -588,6 +594,11 @@ fn connections_that_cannot_be_read_are_refused() {
        = help: `flowrun connections list` lists those that there are
 
     2 errors in backup.yaml
+    to make it, and to show what its role has to trust and allow:
+      flowrun connections new demo-reports --flow backup.yaml
+      flowrun connections finish demo-reports --role-arn ARN
+      flowrun connections new demo-vault --flow backup.yaml
+      flowrun connections finish demo-vault --role-arn ARN
     ");
 }
 

@@ -504,3 +504,158 @@ fn an_external_id_is_rotated_without_a_gap() {
     error: the connection `own` has no role with an External ID
     ");
 }
+
+/// What a flow needs stands beside the trust policy, and a sandbox that has it can be made.
+#[test]
+fn the_role_is_told_as_a_flow_needs_it() {
+    let folder = folder();
+    folder.write("shop.yaml", FLOW.replace("careless", "shop"));
+    let new = |more: &str| {
+        folder.flowrun(&format!(
+            "connections new shop --account-id 111111111111 --flow {more}"
+        ))
+    };
+    assert_snapshot!(new("none.yaml"), @"
+    exit 2
+    -- stderr
+    error: cannot read `none.yaml`: no such file or directory
+    ");
+    folder.write("other.yaml", FLOW.replace("careless", "other"));
+    assert_snapshot!(new("other.yaml"), @"
+    exit 2
+    -- stderr
+    error: the flows use no connection `shop`
+    ");
+    assert_snapshot!(folder.flowrun("connections new --flow shop.yaml"), @"
+    exit 2
+    -- stderr
+    error: the nickname is missing, by which the flows name it
+    help: give it: `flowrun connections new NICKNAME`
+    ");
+    assert_snapshot!(new("shop.yaml"), @r#"
+    exit 0
+    -- stdout
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Effect": "Allow",
+          "Principal": {
+            "AWS": "111111111111"
+          },
+          "Action": "sts:AssumeRole",
+          "Condition": {
+            "StringEquals": {
+              "sts:ExternalId": "EXTERNAL-ID"
+            }
+          }
+        }
+      ]
+    }
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Effect": "Allow",
+          "Action": "s3:ListBucket",
+          "Resource": "arn:aws:s3:::reports"
+        }
+      ]
+    }
+    -- stderr
+      Account ID        111111111111
+      External ID       EXTERNAL-ID
+    the trust policy of the role:
+    and its permissions, the least that the flow needs:
+    `shop` is saved as pending; once the role has that trust policy:
+      flowrun connections finish shop --role-arn ARN
+    "#);
+    assert_snapshot!(folder.flowrun("connections finish shop --account-id 111111111111 --flow shop.yaml --format terraform"), @r#"
+    exit 2
+    -- stdout
+    resource "aws_iam_role" "flowrun-shop" {
+      name               = "flowrun-shop"
+      assume_role_policy = <<-JSON
+        {
+          "Version": "2012-10-17",
+          "Statement": [
+            {
+              "Effect": "Allow",
+              "Principal": {
+                "AWS": "111111111111"
+              },
+              "Action": "sts:AssumeRole",
+              "Condition": {
+                "StringEquals": {
+                  "sts:ExternalId": "EXTERNAL-ID"
+                }
+              }
+            }
+          ]
+        }
+      JSON
+    }
+
+    resource "aws_iam_role_policy" "flowrun-shop" {
+      name   = "flowrun"
+      role   = aws_iam_role.flowrun-shop.name
+      policy = <<-JSON
+        {
+          "Version": "2012-10-17",
+          "Statement": [
+            {
+              "Effect": "Allow",
+              "Action": "s3:ListBucket",
+              "Resource": "arn:aws:s3:::reports"
+            }
+          ]
+        }
+      JSON
+    }
+
+    output "flowrun-shop_arn" {
+      value = aws_iam_role.flowrun-shop.arn
+    }
+    -- stderr
+      Account ID        111111111111
+      External ID       EXTERNAL-ID
+    the role:
+    error: the role is missing
+    help: give it: `--role-arn ARN`
+    "#);
+}
+
+#[test]
+fn a_sandbox_with_the_role_is_made_once() {
+    let folder = Folder::empty();
+    folder.write(
+        "shop.yaml",
+        "flow: shop\nconnections: { shelf: shop }\ncards:\n  made:\n    card: s3.create_bucket\n    \
+         connection: shelf\n    with: { bucket: shop-new }\n  put:\n    card: s3.upload\n    \
+         connection: shelf\n    after: [made]\n    with: { bucket: shop-old, key: a.txt, text: a }\n",
+    );
+    let new = "connections new shop --make-sandbox --flow shop.yaml";
+    assert_snapshot!(folder.flowrun(new), @"
+    exit 2
+    -- stderr
+    error: `--make-sandbox` is for a connection with `--endpoint sandbox`
+    help: give the role: `--role-arn ARN`
+    ");
+    let outcome = folder.flowrun(&format!("{new} --endpoint sandbox"));
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let seed = folder.read("sandbox.yaml");
+    // The bucket that the flow makes is not there before it.
+    assert!(
+        seed.contains("shop-old: {}") && !seed.contains("shop-new: {}"),
+        "{seed}"
+    );
+    let run = folder.flowrun("shop.yaml -q");
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_snapshot!(folder.flowrun("connections new store --make-sandbox --endpoint sandbox"), @"
+    exit 2
+    -- stderr
+    error: there is a `FOLDER/sandbox.yaml` already
+    help: give the role: `--role-arn ARN`
+    ");
+    assert_eq!(folder.read("sandbox.yaml"), seed);
+}

@@ -117,6 +117,78 @@ class Wizard(unittest.TestCase):
         test = [FLOWRUN, "connections", "test", "vault"]
         self.assertEqual(subprocess.run(test, cwd=self.folder, capture_output=True).returncode, 0)
 
+    def flow(self, connections="shelf: shop"):
+        (self.folder / "first.yaml").write_text(
+            "flow: first\n"
+            f"connections: {{ {connections} }}\n"
+            "cards:\n"
+            "  made:\n"
+            "    card: s3.upload\n"
+            "    connection: shelf\n"
+            "    with: { bucket: shop-files, key: hello.txt, text: hello }\n"
+            "outputs: { etag: '{{ cards.made.etag }}' }\n"
+        )
+        return Terminal(self.folder, "first.yaml")
+
+    def test_a_flow_asks_for_the_connection_that_it_names(self):
+        (self.folder / "sandbox.yaml").unlink()
+        run = self.flow()
+        run.expect("the flow names the connection `shop`, and there is none\n")
+        run.expect("? where (Enter: AWS; `sandbox`; or the URL of another server that speaks S3): ")
+        run.answer("sandbox")
+        run.expect("(Enter: yes; n: no): ")
+        run.answer("perhaps")
+        run.expect("answer `y` or `n`")
+        run.answer("")
+        run.expect("verified: the role lets nobody in without the External ID")
+        run.expect("saved in")
+        run.expect("succeeded in")
+        run.expect("etag: 5d41402abc4b2a76b9719d911017c592")
+        self.assertEqual(run.end(), 0)
+        # It is there for every later run, and allows no more than this flow needs.
+        again = subprocess.run([FLOWRUN, "first.yaml", "-q"], cwd=self.folder, capture_output=True)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        seed = (self.folder / "sandbox.yaml").read_text()
+        self.assertIn("Resource: arn:aws:s3:::shop-files/hello.txt", seed)
+        check = [FLOWRUN, "connections", "test", "shop"]
+        self.assertEqual(subprocess.run(check, cwd=self.folder, capture_output=True).returncode, 0)
+
+        # Another flow may use it under the name that it has for it.
+        run = self.flow("shelf: store")
+        run.expect("the flow names the connection `store`, and there is none\nthere are:\n  shop")
+        run.expect("? which shall stand for it (Enter: make `store`): ")
+        run.answer("shelf")
+        run.expect("there is no connection `shelf`")
+        run.answer("shop")
+        run.expect("write `shelf: shop` under `connections:` in first.yaml")
+        run.expect("succeeded in")
+        self.assertEqual(run.end(), 0)
+
+    def test_a_role_that_takes_days_is_told_in_every_form(self):
+        run = self.flow()
+        run.expect("the flow names the connection `shop`")
+        run.answer("sandbox")
+        shown = run.expect("? role ARN (Enter: later): ")
+        # What is pasted is what the flow needs.
+        documents = shown[shown.index("{") : shown.rindex("}") + 1]
+        decoder = json.JSONDecoder()
+        trust, end = decoder.raw_decode(documents)
+        policy, _ = decoder.raw_decode(documents[documents.index("{", end) :])
+        self.assertIn("sts:ExternalId", trust["Statement"][0]["Condition"]["StringEquals"])
+        self.assertEqual(policy["Statement"][0]["Resource"], "arn:aws:s3:::shop-files/hello.txt")
+        for form, word in [
+            ("terraform", 'resource "aws_iam_role" "flowrun-shop"'),
+            ("cloudformation", "AWS::IAM::Role"),
+            ("cli", "aws iam create-role --role-name 'flowrun-shop'"),
+        ]:
+            run.answer(form)
+            shown = run.expect("? role ARN (Enter: later): ")
+            self.assertIn(word, shown)
+            self.assertIn("arn:aws:s3:::shop-files/hello.txt", shown)
+        run.answer("")
+        run.expect("flowrun connections finish shop --role-arn ARN\nthen run the flow again")
+        self.assertEqual(run.end(), 4)
+
     def test_the_end_of_the_input_cancels(self):
         wizard = self.new()
         wizard.expect("? nickname: ")

@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::connections::{
     BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
-    NewConnection, PlaceArguments, RotateConnection, TrustBy,
+    NewConnection, PlaceArguments, RoleArguments, RotateConnection, TrustBy,
 };
 pub(crate) use self::policy::{Policy, PolicyFormat};
 use crate::files;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::PolicyFormat;
 use clap::{Args, Subcommand, ValueEnum};
 use flowrun_connections::{Endpoint, RoleArn, check_acceptance, check_external_id, check_region};
 
@@ -60,7 +61,7 @@ pub(crate) enum ConnectionsCommand {
     Rotate(RotateConnection),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct NewConnection {
     /// The name that flows use
     #[arg(value_name = "NICKNAME")]
@@ -80,14 +81,30 @@ pub(crate) struct NewConnection {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
+    /// Make a `sandbox.yaml` that has the role, where the endpoint is the sandbox and there is none
+    #[arg(long, conflicts_with_all = ["role_arn", "no_role", "trust", "account_id", "principals"])]
+    pub(crate) make_sandbox: bool,
     #[command(flatten)]
     pub(crate) place: PlaceArguments,
     #[command(flatten)]
     pub(crate) by: ByHand,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
+}
+
+/// How the role is told that has to be made.
+#[derive(Debug, Default, Args)]
+pub(crate) struct RoleArguments {
+    /// A flow that will use it: the least permissions for it are told, too; repeatable
+    #[arg(long = "flow", value_name = "FLOW")]
+    pub(crate) flows: Vec<PathBuf>,
+    /// How to print the role
+    #[arg(long, value_enum, default_value_t = PolicyFormat::Json)]
+    pub(crate) format: PolicyFormat,
 }
 
 /// Where a connection leads, and which credentials it starts from.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct PlaceArguments {
     /// The region; that of the base where the connection names none
     #[arg(long, value_name = "REGION", value_parser = check_region)]
@@ -113,8 +130,9 @@ pub(crate) enum BaseName {
     Sandbox,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TrustBy {
+    #[default]
     /// An External ID of this connection alone
     ExternalId,
     /// Principals of one's own organisation
@@ -122,7 +140,7 @@ pub(crate) enum TrustBy {
 }
 
 /// Whom the role shall trust, where that is not our whole account, or cannot be asked.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ByHand {
     /// Our account, where STS cannot be asked
     #[arg(long, value_name = "ID", conflicts_with = "principals")]
@@ -144,6 +162,8 @@ pub(crate) struct FinishConnection {
     pub(crate) accept_unsafe: Option<String>,
     #[command(flatten)]
     pub(crate) by: ByHand,
+    #[command(flatten)]
+    pub(crate) role: RoleArguments,
 }
 
 #[derive(Debug, Args)]

@@ -49,9 +49,10 @@ pub(crate) struct Policy {
     pub(crate) partition: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyFormat {
     /// The policy as JSON, to paste
+    #[default]
     Json,
     /// Terraform or OpenTofu
     Terraform,

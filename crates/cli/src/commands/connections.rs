@@ -1,11 +1,12 @@
 //! `flowrun connections`: what connections there are, whether they are safe, and making them.
 
-mod ask;
+pub(super) mod ask;
 mod change;
 mod health;
 mod list;
-mod new;
+pub(super) mod new;
 mod rotate;
+mod seed;
 mod test;
 pub(super) mod trust;
 mod used_by;
@@ -21,9 +22,10 @@ use flowrun_connections::{
     edit_file, is_own_external_id,
 };
 
-use self::health::Conditions;
+use self::{health::Conditions, trust::Wanted};
+use super::policy;
 use crate::{
-    args::{Connections, ConnectionsCommand},
+    args::{Connections, ConnectionsCommand, RoleArguments},
     context::{self, Context, open_connections},
     exit::Exit,
     files,
@@ -41,9 +43,14 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
     let asker = Asker::new(open_connections(folder)?, folder)?;
     let store = &asker.store;
     match &arguments.command {
-        ConnectionsCommand::New(new) => new::new(&asker, new),
+        ConnectionsCommand::New(new) => {
+            let wanted = wanted(context, new.nickname.as_deref(), &new.role)?;
+            new::new(&asker, new, &wanted)
+        }
         ConnectionsCommand::Finish(finish) => {
-            new::finish(&asker, find(store, &finish.nickname)?, finish)
+            let connection = find(store, &finish.nickname)?;
+            let wanted = wanted(context, Some(&finish.nickname), &finish.role)?;
+            new::finish(&asker, connection, finish, &wanted)
         }
         ConnectionsCommand::List { json } => Ok(list::run(store, folder, *json)),
         ConnectionsCommand::Show { nickname } => {
@@ -92,6 +99,39 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
     }
 }
 
+/// What the role of a connection shall be able to do, by the flows that are named.
+fn wanted(
+    context: &Context,
+    nickname: Option<&str>,
+    arguments: &RoleArguments,
+) -> Result<Wanted, Exit> {
+    let mut wanted = Wanted {
+        permissions: None,
+        form: arguments.format,
+    };
+    if arguments.flows.is_empty() {
+        return Ok(wanted);
+    }
+    let Some(nickname) = nickname else {
+        render::error(
+            "the nickname is missing, by which the flows name it",
+            Some("give it: `flowrun connections new NICKNAME`"),
+        );
+        return Err(Exit::Invalid);
+    };
+    let request = policy::Request {
+        flows: &arguments.flows,
+        ..policy::Request::default()
+    };
+    let needed = policy::Flows::read(context, &request)?.needed()?;
+    let Some(one) = needed.into_iter().find(|one| one.name == nickname) else {
+        render::error(&format!("the flows use no connection `{nickname}`"), None);
+        return Err(Exit::Invalid);
+    };
+    wanted.permissions = Some(one.permissions);
+    Ok(wanted)
+}
+
 /// The connections, and what is asked about them. There is one runtime a command, because the
 /// embedded sandbox lives in the one that started it.
 pub(super) struct Asker {
@@ -120,7 +160,7 @@ impl Asker {
 }
 
 /// A command to type next, which looks where this one looked.
-fn next_command(folder: &Path, words: &str) -> String {
+pub(super) fn next_command(folder: &Path, words: &str) -> String {
     if folder == Path::new(".") {
         format!("flowrun connections {words}")
     } else {

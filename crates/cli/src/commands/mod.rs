@@ -2,6 +2,7 @@
 
 pub(crate) mod cards;
 pub(crate) mod connections;
+mod first_use;
 pub(crate) mod graph;
 pub(crate) mod policy;
 pub(crate) mod run;

@@ -10,8 +10,11 @@ mod gather;
 use flowrun_connections::{Endpoint, partition_of};
 use flowrun_iam::{MANAGED_POLICY_CHARS, Policy, format};
 
-use self::gather::Needed;
-use super::connections::{Asker, trust::Instructions};
+pub(super) use self::gather::{Flows, Needed, Request};
+use super::connections::{
+    Asker,
+    trust::{self, Instructions},
+};
 use crate::{
     args::{self, PolicyFormat},
     context::{self, Context},
@@ -20,7 +23,7 @@ use crate::{
 };
 
 /// The name of a role's policy.
-const POLICY_NAME: &str = "flowrun";
+pub(super) const POLICY_NAME: &str = "flowrun";
 
 pub(crate) fn run(context: &Context, arguments: &args::Policy) -> Exit {
     match execute(context, arguments) {
@@ -29,8 +32,16 @@ pub(crate) fn run(context: &Context, arguments: &args::Policy) -> Exit {
 }
 
 fn execute(context: &Context, arguments: &args::Policy) -> Result<Exit, Exit> {
-    let flows = gather::Flows::read(context, arguments)?;
-    let needed = chosen(flows.needed(arguments)?, arguments)?;
+    let flows = Flows::read(
+        context,
+        &Request {
+            flows: &arguments.flows,
+            inputs: &arguments.inputs,
+            any: &arguments.any,
+            connections: &arguments.connections,
+        },
+    )?;
+    let needed = chosen(flows.needed()?, arguments)?;
     if let Some(path) = &arguments.check {
         let [one] = needed.as_slice() else {
             return Err(choose(&needed, "a policy is compared for one connection"));
@@ -139,17 +150,22 @@ fn document(needed: &Needed, arguments: &args::Policy) -> Result<String, Exit> {
         return documents(&policy);
     }
     let trust = match arguments.trust {
-        true => Some(trust(needed, arguments)?),
+        true => Some(trust_policy(needed, arguments)?),
         false => None,
     };
     let role = format::Role::new(&role_name(needed, arguments), trust, POLICY_NAME, &policy)
         .map_err(|error| invalid(&error.to_string()))?;
-    Ok(match arguments.format {
-        PolicyFormat::Json => format::json(&role),
-        PolicyFormat::Terraform => format::terraform(&role),
-        PolicyFormat::Cloudformation => format::cloudformation(&role),
-        PolicyFormat::Cli => format::cli(&role),
-    })
+    Ok(in_form(&role, arguments.format))
+}
+
+/// A role in the form that its owner makes roles with.
+pub(super) fn in_form(role: &format::Role, form: PolicyFormat) -> String {
+    match form {
+        PolicyFormat::Json => format::json(role),
+        PolicyFormat::Terraform => format::terraform(role),
+        PolicyFormat::Cloudformation => format::cloudformation(role),
+        PolicyFormat::Cli => format::cli(role),
+    }
 }
 
 fn policy(needed: &Needed, partition: &str, arguments: &args::Policy) -> Result<Policy, Exit> {
@@ -179,7 +195,10 @@ fn documents(policy: &Policy) -> Result<String, Exit> {
 }
 
 /// The trust policy of the role, for which its connection has to be there.
-fn trust(needed: &Needed, arguments: &args::Policy) -> Result<flowrun_iam::TrustPolicy, Exit> {
+fn trust_policy(
+    needed: &Needed,
+    arguments: &args::Policy,
+) -> Result<flowrun_iam::TrustPolicy, Exit> {
     let Some(connection) = &needed.connection else {
         let help = format!(
             "its External ID stands in the trust policy, so make it first: `flowrun connections \
@@ -203,13 +222,12 @@ fn trust(needed: &Needed, arguments: &args::Policy) -> Result<flowrun_iam::Trust
     Ok(Instructions::of(&asker, connection, &arguments.by)?.into_policy())
 }
 
-/// The role's own name, the given one, or one after the connection.
 fn role_name(needed: &Needed, arguments: &args::Policy) -> String {
-    let connection = needed.connection.as_ref();
-    let role = connection.and_then(|connection| connection.role_arn.as_ref());
-    let own = role.and_then(|role| role.as_str().rsplit('/').next().map(str::to_owned));
-    own.or_else(|| arguments.role_name.clone())
-        .unwrap_or_else(|| format!("flowrun-{}", needed.name))
+    let given = arguments.role_name.as_deref();
+    match &needed.connection {
+        Some(connection) => trust::role_name(connection, given),
+        None => given.map_or_else(|| format!("flowrun-{}", needed.name), str::to_owned),
+    }
 }
 
 /// What a flow cannot say: whether its objects are encrypted with a key of the customer's.

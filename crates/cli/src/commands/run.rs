@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io::Write as _, path::Path};
 use flowrun_card::{Value, ValueError};
 use flowrun_engine::{CancelHandle, Checked, Plan, RunEvent, Source};
 
+use super::first_use;
 use crate::{
     args::{Format, Run},
     context::{self, Context, reason},
@@ -24,19 +25,32 @@ pub(crate) fn run(context: Context, arguments: &Run) -> Exit {
 
 fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exit> {
     let folder = context::folder_of(&arguments.flow);
-    let engine = context.engine(&folder)?;
-    let checked = context::check(&engine, &arguments.flow, &arguments.connections)?;
+    let mut engine = context.engine(&folder)?;
+    let mut connections = arguments.connections.clone();
+    let mut checked = context::check(&engine, &arguments.flow, &connections)?;
+    if Exit::of_diagnostics(&checked.diagnostics) == Exit::Connection
+        && let Some(chosen) = first_use::supply(&context, &engine, arguments)?
+    {
+        connections.extend(chosen);
+        engine = context.engine(&folder)?;
+        checked = context::check(&engine, &arguments.flow, &connections)?;
+    }
     report_diagnostics(&checked, arguments.json);
     let exit = Exit::of_diagnostics(&checked.diagnostics);
     let Checked { source, plan, .. } = checked;
-    let Some(plan) = plan else { return Err(exit) };
+    let Some(plan) = plan else {
+        if exit == Exit::Connection {
+            first_use::tell(&engine, arguments)?;
+        }
+        return Err(exit);
+    };
 
     let inputs = inputs(&plan, arguments)?;
     let mut run = engine.run(&plan, folder);
     for (name, value) in inputs {
         run = run.input(name, value);
     }
-    for (alias, nickname) in &arguments.connections {
+    for (alias, nickname) in &connections {
         run = run.connection(alias, nickname);
     }
     run = run.watch(watcher(arguments, verbose));

@@ -11,12 +11,12 @@ use crate::{
 const MAX_ANSWER: u64 = 4096;
 
 /// Whether somebody is there to answer.
-pub(super) fn is_possible() -> bool {
+pub(in crate::commands) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Asks on standard error, and gives the answer without blanks around it.
-pub(super) fn ask(question: &str) -> Result<String, Exit> {
+pub(in crate::commands) fn ask(question: &str) -> Result<String, Exit> {
     let mut out = anstream::stderr().lock();
     write!(out, "{HELP}?{HELP:#} {question}: ").ok();
     out.flush().ok();
@@ -33,7 +33,7 @@ pub(super) fn ask(question: &str) -> Result<String, Exit> {
 }
 
 /// Asks until an answer passes.
-pub(super) fn ask_until<T>(
+pub(in crate::commands) fn ask_until<T>(
     question: &str,
     check: impl Fn(&str) -> Result<T, String>,
 ) -> Result<T, Exit> {

@@ -10,32 +10,63 @@ use flowrun_connections::{
     file_for, new_external_id,
 };
 
-use super::{Asker, ask, next_command, say_done, test, trust::Instructions, write};
+use clap::ValueEnum as _;
+
+use super::{
+    Asker, ask, next_command, say_done, seed, test,
+    trust::{Instructions, Wanted},
+    write,
+};
 use crate::{
-    args::{BaseName, ByHand, FinishConnection, NewConnection, PlaceArguments, TrustBy},
+    args::{BaseName, FinishConnection, NewConnection, PlaceArguments, PolicyFormat, TrustBy},
     context::reason,
     exit::Exit,
     render::{self, plain},
 };
 
-pub(super) fn new(asker: &Asker, arguments: &NewConnection) -> Result<Exit, Exit> {
+/// How far a new connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Made {
+    /// It is proven and saved.
+    Ready,
+    /// It is saved as pending; how the command ends.
+    Pending(Exit),
+}
+
+pub(super) fn new(asker: &Asker, arguments: &NewConnection, wanted: &Wanted) -> Result<Exit, Exit> {
+    Ok(match make(asker, arguments, wanted)? {
+        Made::Ready => Exit::Done,
+        Made::Pending(exit) => exit,
+    })
+}
+
+/// Makes a connection, as far as that is possible now.
+pub(in crate::commands) fn make(
+    asker: &Asker,
+    arguments: &NewConnection,
+    wanted: &Wanted,
+) -> Result<Made, Exit> {
     let connection = described(asker, arguments)?;
     if arguments.no_role {
         return without_role(asker, &connection);
     }
-    if let Some(role) = &arguments.role_arn {
+    let role = match &arguments.role_arn {
+        Some(role) => Some(role.clone()),
+        None => seed::offer(&connection, arguments.make_sandbox, wanted)?,
+    };
+    if let Some(role) = role {
         write(&connection.file, &Edit::Add(&connection))?;
-        if prove(asker, &connection, role, None)? {
-            return Ok(Exit::Done);
+        if prove(asker, &connection, &role, None)? {
+            return Ok(Made::Ready);
         }
-        Instructions::of(asker, &connection, &arguments.by)?.show(&connection);
+        Instructions::of(asker, &connection, &arguments.by)?.show(&connection, wanted)?;
         return Ok(wait(asker, &connection, Exit::Connection));
     }
     let instructions = Instructions::of(asker, &connection, &arguments.by)?;
     write(&connection.file, &Edit::Add(&connection))?;
-    instructions.show(&connection);
+    instructions.show(&connection, wanted)?;
     if ask::is_possible() {
-        return ask_role(asker, &connection);
+        return ask_role(asker, &connection, &instructions, wanted);
     }
     Ok(wait(asker, &connection, Exit::Done))
 }
@@ -44,6 +75,7 @@ pub(super) fn finish(
     asker: &Asker,
     connection: &Connection,
     arguments: &FinishConnection,
+    wanted: &Wanted,
 ) -> Result<Exit, Exit> {
     if !connection.is_pending() {
         render::error(
@@ -56,20 +88,20 @@ pub(super) fn finish(
         if prove(asker, connection, role, arguments.accept_unsafe.as_ref())? {
             return Ok(Exit::Done);
         }
-        show_again(asker, connection, &arguments.by)?;
-        return Ok(wait(asker, connection, Exit::Connection));
+        Instructions::of(asker, connection, &arguments.by)?.show(connection, wanted)?;
+        wait(asker, connection, Exit::Connection);
+        return Ok(Exit::Connection);
     }
-    show_again(asker, connection, &arguments.by)?;
+    let instructions = Instructions::of(asker, connection, &arguments.by)?;
+    instructions.show(connection, wanted)?;
     if ask::is_possible() {
-        return ask_role(asker, connection);
+        return Ok(match ask_role(asker, connection, &instructions, wanted)? {
+            Made::Ready => Exit::Done,
+            Made::Pending(exit) => exit,
+        });
     }
     render::error("the role is missing", Some("give it: `--role-arn ARN`"));
     Err(Exit::Invalid)
-}
-
-fn show_again(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<(), Exit> {
-    Instructions::of(asker, connection, by)?.show(connection);
-    Ok(())
 }
 
 /// The connection as the arguments, and where somebody is there the answers, describe it; with a
@@ -92,7 +124,18 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
         }
     };
     connection.description.clone_from(&arguments.description);
-    connection.endpoint = arguments.place.endpoint.clone().unwrap_or(Endpoint::Aws);
+    connection.endpoint = match &arguments.place.endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None if ask::is_possible() => {
+            let question =
+                "where (Enter: AWS; `sandbox`; or the URL of another server that speaks S3)";
+            ask::ask_until(question, |text| match text {
+                "" => Ok(Endpoint::Aws),
+                text => Endpoint::parse(text),
+            })?
+        }
+        None => Endpoint::Aws,
+    };
     connection.base = match base(&arguments.place) {
         Some(base) => base,
         // It needs this one.
@@ -174,7 +217,7 @@ pub(super) fn base(arguments: &PlaceArguments) -> Option<Base> {
     })
 }
 
-fn without_role(asker: &Asker, connection: &Connection) -> Result<Exit, Exit> {
+fn without_role(asker: &Asker, connection: &Connection) -> Result<Made, Exit> {
     let proof = asker.prove(connection).map_err(|failure| {
         plain::print(&plain::card_failure(&failure));
         Exit::Connection
@@ -183,26 +226,39 @@ fn without_role(asker: &Asker, connection: &Connection) -> Result<Exit, Exit> {
     test::remember(connection, &proof);
     plain::print(test::told(connection, &proof).trim_end());
     say_saved(connection);
-    Ok(Exit::Done)
+    Ok(Made::Ready)
 }
 
 /// Asks for the role of a pending connection, which is saved by now, until one is proven, or for as
 /// long as somebody wants to.
-fn ask_role(asker: &Asker, connection: &Connection) -> Result<Exit, Exit> {
+fn ask_role(
+    asker: &Asker,
+    connection: &Connection,
+    instructions: &Instructions,
+    wanted: &Wanted,
+) -> Result<Made, Exit> {
+    enum Answer {
+        Later,
+        Role(RoleArn),
+        Form(PolicyFormat),
+    }
     say_done(&format!(
         "saved as pending in {}",
         connection.file.display()
     ));
+    plain::print("the role in another form: answer `terraform`, `cloudformation` or `cli`");
     loop {
         let question = "role ARN (Enter: later)";
-        let role = ask::ask_until(question, |text| match text {
-            "" => Ok(None),
-            text => RoleArn::parse(text).map(Some),
+        let answer = ask::ask_until(question, |text| match PolicyFormat::from_str(text, false) {
+            Ok(form) => Ok(Answer::Form(form)),
+            Err(_) if text.is_empty() => Ok(Answer::Later),
+            Err(_) => RoleArn::parse(text).map(Answer::Role),
         })?;
-        match role {
-            None => return Ok(wait(asker, connection, Exit::Done)),
-            Some(role) if prove(asker, connection, &role, None)? => return Ok(Exit::Done),
-            Some(_) => plain::print("mend the role and give its ARN again"),
+        match answer {
+            Answer::Later => return Ok(wait(asker, connection, Exit::Done)),
+            Answer::Form(form) => instructions.show(connection, &wanted.with_form(form))?,
+            Answer::Role(role) if prove(asker, connection, &role, None)? => return Ok(Made::Ready),
+            Answer::Role(_) => plain::print("mend the role and give its ARN again"),
         }
     }
 }
@@ -255,14 +311,14 @@ fn say_saved(connection: &Connection) {
 }
 
 /// Says how to go on with a pending connection.
-fn wait(asker: &Asker, connection: &Connection, exit: Exit) -> Exit {
+fn wait(asker: &Asker, connection: &Connection, exit: Exit) -> Made {
     let nickname = &connection.nickname;
     let finish = format!("finish {nickname} --role-arn ARN");
     plain::print(&format!(
         "`{nickname}` is saved as pending; once the role has that trust policy:\n  {}",
         next_command(&asker.folder, &finish)
     ));
-    exit
+    Made::Pending(exit)
 }
 
 fn invalid(problem: &str) -> Exit {

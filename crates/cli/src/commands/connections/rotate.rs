@@ -6,7 +6,11 @@
 
 use flowrun_connections::{Connection, Edit, new_external_id};
 
-use super::{Asker, next_command, say_done, test, trust::Instructions, write};
+use super::{
+    Asker, next_command, say_done, test,
+    trust::{Instructions, Wanted},
+    write,
+};
 use crate::{
     args::RotateConnection,
     context::reason,
@@ -55,7 +59,7 @@ fn begin(asker: &Asker, old: &Connection, arguments: &RotateConnection) -> Resul
     };
     let instructions = Instructions::of(asker, &new, &arguments.by)?;
     write(&old.file, &Edit::Replace { old, new: &new })?;
-    instructions.show(&new);
+    instructions.show(&new, &Wanted::default())?;
     plain::print(&format!(
         "runs go on with the old External ID; once the role has that trust policy:\n  {}",
         next_command(&asker.folder, &format!("rotate {}", old.nickname))
@@ -82,12 +86,12 @@ fn end(
     plain::print(test::told(&new, &proof).trim_end());
     if let Some(failure) = test::failure_of(&new, &proof.verdict) {
         plain::print(&plain::card_failure(&failure));
-        Instructions::of(asker, old, &arguments.by)?.show(old);
+        Instructions::of(asker, old, &arguments.by)?.show(old, &Wanted::default())?;
         return Err(Exit::Connection);
     }
     write(&old.file, &Edit::Replace { old, new: &new })?;
     test::remember(&new, &proof);
-    Instructions::of(asker, &new, &arguments.by)?.show(&new);
+    Instructions::of(asker, &new, &arguments.by)?.show(&new, &Wanted::default())?;
     say_done(
         "the new External ID is in use; once every copy of the file has it, that trust policy ends \
          the old one",

@@ -1,12 +1,13 @@
 //! Whom the role of a connection has to trust, as its owner needs to know it.
 
-use flowrun_card::CardError;
+use flowrun_card::{CardError, Permission};
 use flowrun_connections::{Connection, Trust, Trusted, partition_of, trust_policy};
-use flowrun_iam::TrustPolicy;
+use flowrun_iam::{Policy, TrustPolicy, format};
 
 use super::Asker;
 use crate::{
-    args::ByHand,
+    args::{ByHand, PolicyFormat},
+    commands::policy::{POLICY_NAME, in_form},
     exit::Exit,
     render::{self, DIM, plain},
 };
@@ -15,7 +16,26 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::commands) struct Instructions {
     account: Option<String>,
+    partition: String,
     policy: TrustPolicy,
+}
+
+/// What a role shall be able to do, and the form that its owner makes roles with.
+#[derive(Debug, Default)]
+pub(in crate::commands) struct Wanted {
+    /// What the flows need that are known; `None` where none is.
+    pub(in crate::commands) permissions: Option<Vec<Permission>>,
+    pub(in crate::commands) form: PolicyFormat,
+}
+
+impl Wanted {
+    /// The same in another form.
+    pub(super) fn with_form(&self, form: PolicyFormat) -> Self {
+        Self {
+            permissions: self.permissions.clone(),
+            form,
+        }
+    }
 }
 
 impl Instructions {
@@ -34,7 +54,11 @@ impl Instructions {
             render::error(&error.to_string(), None);
             Exit::Invalid
         })?;
-        Ok(Self { account, policy })
+        Ok(Self {
+            account,
+            partition,
+            policy,
+        })
     }
 
     /// The trust policy that the role has to have.
@@ -42,9 +66,9 @@ impl Instructions {
         self.policy
     }
 
-    /// Shows them: the trust policy alone on standard output, so that it can go into a file, and
-    /// the rest on standard error.
-    pub(super) fn show(&self, connection: &Connection) {
+    /// Shows them: what is to be pasted on standard output, so that it can go into a file, and the
+    /// rest on standard error.
+    pub(super) fn show(&self, connection: &Connection, wanted: &Wanted) -> Result<(), Exit> {
         let rows = [
             ("Account ID", self.account.as_ref()),
             ("External ID", connection.external_id.as_ref()),
@@ -55,9 +79,36 @@ impl Instructions {
                 plain::print(&format!("  {DIM}{name:16}{DIM:#}  {value}"));
             }
         }
-        plain::print("the trust policy of the role:");
-        render::print(&format!("{:#}\n", self.policy.to_value()));
+        let permissions = wanted.permissions.as_deref();
+        let policy = Policy::of_permissions(permissions.unwrap_or_default(), &self.partition);
+        let is_bare = wanted.form == PolicyFormat::Json;
+        if is_bare {
+            plain::print("the trust policy of the role:");
+            render::print(&format!("{:#}\n", self.policy));
+            if permissions.is_some() {
+                plain::print("and its permissions, the least that the flow needs:");
+                render::print(&format!("{policy:#}\n"));
+            }
+            return Ok(());
+        }
+        let name = role_name(connection, None);
+        let role = format::Role::new(&name, Some(self.policy.clone()), POLICY_NAME, &policy);
+        let role = role.map_err(|error| {
+            render::error(&error.to_string(), None);
+            Exit::Invalid
+        })?;
+        plain::print("the role:");
+        render::print(&in_form(&role, wanted.form));
+        Ok(())
     }
+}
+
+/// The role's own name, the given one, or one after the connection.
+pub(in crate::commands) fn role_name(connection: &Connection, given: Option<&str>) -> String {
+    let role = connection.role_arn.as_ref();
+    let own = role.and_then(|role| role.as_str().rsplit('/').next());
+    own.or(given)
+        .map_or_else(|| format!("flowrun-{}", connection.nickname), str::to_owned)
 }
 
 fn trusted(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<(Trusted, String), Exit> {

@@ -19,8 +19,21 @@ use crate::{
     render::{self, diagnostics, plain},
 };
 
+/// Which flows, and what is known of their runs.
+#[derive(Debug, Default)]
+pub(in crate::commands) struct Request<'a> {
+    /// Flow files, or folders of them.
+    pub(in crate::commands) flows: &'a [PathBuf],
+    /// The inputs that are given.
+    pub(in crate::commands) inputs: &'a [(String, String)],
+    /// The inputs that may be anything, whatever their default.
+    pub(in crate::commands) any: &'a [String],
+    /// Other connections for aliases of the flows.
+    pub(in crate::commands) connections: &'a [(String, String)],
+}
+
 /// The checked flows.
-pub(super) struct Flows {
+pub(in crate::commands) struct Flows {
     flows: Vec<Flow>,
 }
 
@@ -36,9 +49,9 @@ struct Flow {
 }
 
 /// What the flows need under one connection.
-pub(super) struct Needed {
+pub(in crate::commands) struct Needed {
     /// Its nickname; where only the caller of a run says which it is, its alias.
-    pub(super) name: String,
+    pub(in crate::commands) name: String,
     /// The name of its kind.
     pub(super) kind: String,
     /// As the store defines it; `None` where it is yet to be made.
@@ -46,7 +59,7 @@ pub(super) struct Needed {
     /// The folder that sees it.
     pub(super) folder: PathBuf,
     /// What the cards need.
-    pub(super) permissions: Vec<Permission>,
+    pub(in crate::commands) permissions: Vec<Permission>,
     /// Which card of which flow, for each permission.
     pub(super) from: Vec<From>,
 }
@@ -66,25 +79,41 @@ impl Needed {
 
 impl Flows {
     /// Reads and checks the flows, which may name connections that are yet to be made.
-    pub(super) fn read(context: &Context, arguments: &args::Policy) -> Result<Self, Exit> {
+    pub(in crate::commands) fn read(
+        context: &Context,
+        request: &Request<'_>,
+    ) -> Result<Self, Exit> {
         let mut files = Vec::new();
-        for named in &arguments.flows {
+        for named in request.flows {
             let found = validate::files_of(named)?.into_iter();
             files.extend(found.filter(|file| Kind::of(file) == Kind::Flow));
         }
-        if files.len() > 1 && !(arguments.inputs.is_empty() && arguments.any.is_empty()) {
+        if files.len() > 1 && !(request.inputs.is_empty() && request.any.is_empty()) {
             render::error("inputs belong to one flow", Some("name one flow"));
             return Err(Exit::Invalid);
         }
         let mut flows: Vec<Flow> = Vec::new();
         for file in files {
-            flows.push(flow(context, &file, arguments)?);
+            flows.push(flow(context, &file, request)?);
+        }
+        if let Some(unknown) = request.any.iter().find(|name| {
+            let is_default = |flow: &Flow| {
+                let mut defaults = flow.plan.default_inputs();
+                defaults.any(|(default, _)| default == *name)
+            };
+            !flows.iter().any(is_default)
+        }) {
+            render::error(
+                &format!("the flow has no input `{unknown}` with a default"),
+                Some("an input without a default may be anything unless `--input` gives it"),
+            );
+            return Err(Exit::Invalid);
         }
         Ok(Self { flows })
     }
 
     /// What they need, in their order.
-    pub(super) fn needed(&self, arguments: &args::Policy) -> Result<Vec<Needed>, Exit> {
+    pub(in crate::commands) fn needed(&self) -> Result<Vec<Needed>, Exit> {
         let mut found: Vec<Needed> = Vec::new();
         for (index, flow) in self.flows.iter().enumerate() {
             let permissions = flow.plan.permissions(&flow.inputs, &*flow.store);
@@ -128,19 +157,6 @@ impl Flows {
                 }
             }
         }
-        if let Some(unknown) = arguments.any.iter().find(|name| {
-            let is_default = |flow: &Flow| {
-                let mut defaults = flow.plan.default_inputs();
-                defaults.any(|(default, _)| default == *name)
-            };
-            !self.flows.iter().any(is_default)
-        }) {
-            render::error(
-                &format!("the flow has no input `{unknown}` with a default"),
-                Some("an input without a default may be anything unless `--input` gives it"),
-            );
-            return Err(Exit::Invalid);
-        }
         Ok(found)
     }
 
@@ -161,10 +177,10 @@ impl Flows {
     }
 }
 
-fn flow(context: &Context, file: &Path, arguments: &args::Policy) -> Result<Flow, Exit> {
+fn flow(context: &Context, file: &Path, request: &Request<'_>) -> Result<Flow, Exit> {
     let folder = context::folder_of(file);
     let engine = context.engine(&folder)?;
-    let checked = context::check_before_connections(&engine, file, &arguments.connections)?;
+    let checked = context::check_before_connections(&engine, file, request.connections)?;
     let Checked {
         source,
         plan,
@@ -175,7 +191,7 @@ fn flow(context: &Context, file: &Path, arguments: &args::Policy) -> Result<Flow
         plain::print(text.trim_end());
         return Err(Exit::of_diagnostics(&diagnostics));
     };
-    let (inputs, defaults) = inputs(&plan, arguments)?;
+    let (inputs, defaults) = inputs(&plan, request)?;
     Ok(Flow {
         source,
         plan,
@@ -189,11 +205,11 @@ fn flow(context: &Context, file: &Path, arguments: &args::Policy) -> Result<Flow
 /// The inputs that are given, and the defaults of the others.
 fn inputs(
     plan: &Plan,
-    arguments: &args::Policy,
+    request: &Request<'_>,
 ) -> Result<(BTreeMap<String, Value>, Vec<String>), Exit> {
     let folder = std::env::current_dir().unwrap_or_default();
     let mut inputs = BTreeMap::new();
-    for (name, text) in &arguments.inputs {
+    for (name, text) in request.inputs {
         let value = plan.read_input(name, text, &folder).map_err(|problem| {
             render::error(&problem.to_string(), problem.help.as_deref());
             Exit::Invalid
@@ -202,7 +218,7 @@ fn inputs(
     }
     let mut defaults = Vec::new();
     for (name, value) in plan.default_inputs() {
-        let is_open = arguments.any.iter().any(|any| any == name);
+        let is_open = request.any.iter().any(|any| any == name);
         if !is_open && !inputs.contains_key(name) && !value.is_null() {
             inputs.insert(name.to_owned(), value.clone());
             defaults.push(name.to_owned());
