@@ -30,7 +30,7 @@ use aws_types::{SdkConfig, region::Region};
 use flowrun_card::{CardError, ErrorKind};
 
 use crate::{
-    Base, Connection, Endpoint, SandboxPort,
+    AwsConnection, Base, Endpoint, SandboxPort,
     credentials::{Renewing, Source},
     flight::Flight,
 };
@@ -80,7 +80,7 @@ impl Bases {
     }
 
     /// The base of a connection. Its credentials are not asked for yet.
-    pub(crate) async fn get(&self, connection: &Connection) -> Result<Loaded, CardError> {
+    pub(crate) async fn get(&self, connection: AwsConnection<'_>) -> Result<Loaded, CardError> {
         let folder = match connection.base {
             Base::Sandbox => connection.file.parent().map(PathBuf::from),
             Base::Default | Base::Environment | Base::Profile(_) => None,

@@ -1,16 +1,11 @@
-//! A connection as its file defines it.
+//! What a connection of kind `aws_s3` says, and the values of its keys.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
-use crate::file::entries::{check_nickname, check_together};
-
-/// One entry of a `connections.yaml`.
+/// What a connection of kind `aws_s3` says; by default nothing, which is AWS under the credentials
+/// of AWS's own chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// The name that flows use.
-    pub nickname: String,
-    /// What it is for, in its author's words.
-    pub description: Option<String>,
+pub struct AwsS3Definition {
     /// The role to assume; without one the base credentials are used as they are.
     pub role_arn: Option<RoleArn>,
     /// The External ID that the role's owner asks for. Sent always and exactly when it is given.
@@ -29,8 +24,6 @@ pub struct Connection {
     pub endpoint: Endpoint,
     /// Which credentials assume the role.
     pub base: Base,
-    /// The file that defines it.
-    pub file: PathBuf,
 }
 
 /// What makes a role trust us and nobody else.
@@ -70,12 +63,9 @@ pub enum Base {
     Sandbox,
 }
 
-impl Connection {
-    /// A connection of that nickname, to be defined by that file, with nothing else set.
-    pub fn new(nickname: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+impl Default for AwsS3Definition {
+    fn default() -> Self {
         Self {
-            nickname: nickname.into(),
-            description: None,
             role_arn: None,
             external_id: None,
             next_external_id: None,
@@ -85,19 +75,11 @@ impl Connection {
             region: None,
             endpoint: Endpoint::Aws,
             base: Base::Default,
-            file: file.into(),
         }
     }
+}
 
-    /// Checks the rules of connection files that concern its nickname, and several of its values.
-    ///
-    /// # Errors
-    /// The first that is broken.
-    pub fn check(&self) -> Result<(), String> {
-        check_nickname(&self.nickname)?;
-        check_together(self)
-    }
-
+impl AwsS3Definition {
     /// Whether it waits for its role: it says how the role will trust us, and has no role yet. No
     /// session is opened for it, and least of all one of its base.
     pub fn is_pending(&self) -> bool {

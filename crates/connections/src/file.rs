@@ -1,7 +1,7 @@
 //! Finds and reads a `connections.yaml`.
 
 pub(crate) mod entries;
-mod scalar;
+pub(crate) mod scalar;
 
 use std::{
     fs::File,

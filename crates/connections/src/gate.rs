@@ -3,17 +3,17 @@
 
 use flowrun_card::{CardError, ErrorKind};
 
-use crate::{Connection, Health, record::Records};
+use crate::{AwsConnection, Health, record::Records};
 
 /// Refuses a connection that flows may not use.
 ///
 /// One that was never proven passes; the role itself says what it thinks of us.
-pub(crate) fn check(connection: &Connection) -> Result<(), CardError> {
+pub(crate) fn check(connection: AwsConnection<'_>) -> Result<(), CardError> {
     refuse_pending(connection)?;
     if connection.role_arn.is_none() {
         return Ok(());
     }
-    let records = Records::read(&connection.file).map_err(|error| {
+    let records = Records::read(connection.file).map_err(|error| {
         // Whether it is unsafe is not known then.
         refused(connection, error.to_string()).help(format!(
             "delete that file and run `flowrun connections test {}{}`",
@@ -21,7 +21,7 @@ pub(crate) fn check(connection: &Connection) -> Result<(), CardError> {
             in_folder(connection)
         ))
     })?;
-    let record = records.of(connection);
+    let record = records.of(connection.whole);
     if record.is_none_or(|record| record.health != Health::Unsafe) {
         return Ok(());
     }
@@ -49,7 +49,7 @@ pub(crate) fn check(connection: &Connection) -> Result<(), CardError> {
 }
 
 /// Refuses a connection that has no role yet, and must not fall back to its base.
-pub(crate) fn refuse_pending(connection: &Connection) -> Result<(), CardError> {
+pub(crate) fn refuse_pending(connection: AwsConnection<'_>) -> Result<(), CardError> {
     if !connection.is_pending() {
         return Ok(());
     }
@@ -69,16 +69,16 @@ pub(crate) fn refuse_pending(connection: &Connection) -> Result<(), CardError> {
 
 /// The option by which a command finds the connection from wherever it is called: flows of other
 /// folders see it too.
-fn in_folder(connection: &Connection) -> String {
+fn in_folder(connection: AwsConnection<'_>) -> String {
     match connection.file.parent() {
         Some(folder) => format!(" --folder {}", folder.display()),
         None => String::new(),
     }
 }
 
-fn refused(connection: &Connection, message: String) -> CardError {
-    let failure = CardError::new(ErrorKind::Connection, message)
-        .context("connection", connection.nickname.as_str());
+fn refused(connection: AwsConnection<'_>, message: String) -> CardError {
+    let failure =
+        CardError::new(ErrorKind::Connection, message).context("connection", connection.nickname);
     match &connection.role_arn {
         Some(role) => failure.context("role_arn", role.as_str()),
         None => failure,

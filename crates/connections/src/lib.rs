@@ -24,7 +24,9 @@
 //! does ([`ConnectionStore::prove`]), which [`record_proof`] remembers. [`edit_file`] changes one
 //! connection of a file, and no other byte of it.
 
+mod aws;
 mod base;
+mod connection;
 mod credentials;
 mod definition;
 mod disk;
@@ -34,6 +36,7 @@ mod external_id;
 mod file;
 mod flight;
 mod gate;
+mod kind;
 mod narrow;
 mod proof;
 mod record;
@@ -46,14 +49,16 @@ mod sts;
 mod testing;
 mod trust;
 
+pub use connection::{AwsConnection, Connection, Definition};
 pub use definition::{
-    Base, Connection, Endpoint, RoleArn, Trust, check_acceptance, check_external_id, check_region,
-    partition_of,
+    AwsS3Definition, Base, Endpoint, RoleArn, Trust, check_acceptance, check_external_id,
+    check_region, partition_of,
 };
 pub use edit::{Edit, EditError, edit_file};
 pub use error::StoreError;
 pub use external_id::{is_own_external_id, new_external_id};
 pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for};
+pub use kind::{KINDS, KeySpec, KindSpec};
 pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
 pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};

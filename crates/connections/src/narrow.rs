@@ -32,7 +32,7 @@ use flowrun_iam::{
 use indexmap::IndexSet;
 use serde_json::{Value as Json, json};
 
-use crate::{Connection, Endpoint, RoleArn};
+use crate::{AwsConnection, Endpoint, RoleArn};
 
 /// For a connection that no card says to need.
 const NOTHING: &str =
@@ -60,7 +60,10 @@ impl SessionPolicy {
     /// # Errors
     /// A policy that STS would not take, and one that was asked for in words where there is no
     /// role. Permissions do not need one: the base credentials are used as they are then.
-    pub(crate) fn of(scope: &Scope, connection: &Connection) -> Result<Option<Self>, CardError> {
+    pub(crate) fn of(
+        scope: &Scope,
+        connection: AwsConnection<'_>,
+    ) -> Result<Option<Self>, CardError> {
         match (scope.session_policy(), &connection.role_arn) {
             (Some(document), Some(role)) => {
                 let policy = read(document, connection)?;
@@ -103,9 +106,14 @@ impl SessionPolicy {
         }
     }
 
-    fn new(connection: &Connection, role: &RoleArn, fitted: Compacted, may_widen: bool) -> Self {
+    fn new(
+        connection: AwsConnection<'_>,
+        role: &RoleArn,
+        fitted: Compacted,
+        may_widen: bool,
+    ) -> Self {
         Self {
-            nickname: connection.nickname.clone(),
+            nickname: connection.nickname.to_owned(),
             partition: role.partition().to_owned(),
             may_widen,
             fitted: Mutex::new(fitted),
@@ -115,7 +123,7 @@ impl SessionPolicy {
     /// No more than what is needed.
     fn narrowed(
         permissions: &[Permission],
-        connection: &Connection,
+        connection: AwsConnection<'_>,
         role: &RoleArn,
     ) -> Result<Self, CardError> {
         let fitted = fit(permissions, connection, role)?;
@@ -197,7 +205,7 @@ impl fmt::Debug for SessionPolicy {
 /// first, because what they cover takes no room.
 fn fit(
     permissions: &[Permission],
-    connection: &Connection,
+    connection: AwsConnection<'_>,
     role: &RoleArn,
 ) -> Result<Compacted, CardError> {
     if permissions.is_empty() {
@@ -236,7 +244,7 @@ fn statements_of(policy: &Policy) -> Vec<Json> {
     }
 }
 
-fn too_long(connection: &Connection, policy: &Policy, error: &SizeError) -> CardError {
+fn too_long(connection: AwsConnection<'_>, policy: &Policy, error: &SizeError) -> CardError {
     let chars = match error {
         SizeError::NoRungFits { chars, .. } => *chars,
         _ => policy.chars(),
@@ -248,7 +256,7 @@ fn too_long(connection: &Connection, policy: &Policy, error: &SizeError) -> Card
              whole buckets, and STS takes at most {SESSION_POLICY_CHARS}"
         ),
     )
-    .help(split_the_flow(&connection.nickname))
+    .help(split_the_flow(connection.nickname))
 }
 
 /// What to do about a policy that does not fit.
@@ -296,7 +304,7 @@ fn listings(permissions: &[Permission]) -> Vec<Permission> {
 /// To use the keys of encrypted objects through S3, on AWS.
 fn keys(
     permissions: &[Permission],
-    connection: &Connection,
+    connection: AwsConnection<'_>,
     role: &RoleArn,
 ) -> Result<Vec<Json>, CardError> {
     if connection.endpoint != Endpoint::Aws {
@@ -340,20 +348,19 @@ fn arn(resource: &Resource, partition: &str) -> Option<String> {
     Some(arn)
 }
 
-fn read(document: &str, connection: &Connection) -> Result<Policy, CardError> {
+fn read(document: &str, connection: AwsConnection<'_>) -> Result<Policy, CardError> {
     Policy::parse(document).map_err(|error| unusable(connection, &error))
 }
 
-fn unusable(connection: &Connection, error: &PolicyError) -> CardError {
+fn unusable(connection: AwsConnection<'_>, error: &PolicyError) -> CardError {
     refused(
         connection,
         format!("the session policy cannot be used: {error}"),
     )
 }
 
-fn refused(connection: &Connection, message: String) -> CardError {
-    CardError::new(ErrorKind::Connection, message)
-        .context("connection", connection.nickname.as_str())
+fn refused(connection: AwsConnection<'_>, message: String) -> CardError {
+    CardError::new(ErrorKind::Connection, message).context("connection", connection.nickname)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Connection, ConnectionStore, Endpoint, Trust,
+    AwsConnection, Connection, ConnectionStore, Endpoint, Trust,
     base::Loaded,
     external_id::new_external_id,
     gate,
@@ -195,17 +195,9 @@ impl Verdict {
     }
 }
 
-/// What a proof is about, as a fingerprint: another role, External ID, endpoint, base or sort of
-/// trust is another one, so that an edit takes the proof away.
+/// What a proof is about, as a fingerprint: an edit of that takes the proof away.
 pub(crate) fn digest(connection: &Connection) -> String {
-    let proven = serde_json::json!([
-        connection.role_arn.as_ref().map(|role| role.as_str()),
-        connection.external_id,
-        connection.trust == Trust::Principal,
-        connection.endpoint.to_string(),
-        connection.base.to_string(),
-    ]);
-    hex::encode(Sha256::digest(proven.to_string()))
+    hex::encode(Sha256::digest(connection.definition.proven().to_string()))
 }
 
 impl ConnectionStore {
@@ -216,12 +208,20 @@ impl ConnectionStore {
     /// Where nothing could be asked at all: the connection is pending, or its base gives no
     /// credentials or no region.
     pub async fn prove(&self, connection: &Connection) -> Result<Proof, CardError> {
+        connection.definition.prove(self, connection).await
+    }
+
+    /// Proves a connection of kind `aws_s3`.
+    pub(crate) async fn prove_aws(
+        &self,
+        connection: AwsConnection<'_>,
+    ) -> Result<Proof, CardError> {
         gate::refuse_pending(connection)?;
         let base = self.base(connection).await?;
         base.credentials
             .get()
             .await
-            .map_err(|failure| failure.context("connection", connection.nickname.as_str()))?;
+            .map_err(|failure| failure.context("connection", connection.nickname))?;
         let mut proving = Proving::new(connection, &base);
         let verdict = match &connection.role_arn {
             None => {
@@ -260,7 +260,10 @@ impl ConnectionStore {
     ///
     /// # Errors
     /// Where the base gives no credentials or no region, or STS does not tell.
-    pub async fn base_identity(&self, connection: &Connection) -> Result<Identity, CardError> {
+    pub async fn base_identity(
+        &self,
+        connection: AwsConnection<'_>,
+    ) -> Result<Identity, CardError> {
         let base = self.base(connection).await?;
         let sts = Sts::new(&base.config, connection);
         Ok(identity(&sts).await?.0)
@@ -269,14 +272,14 @@ impl ConnectionStore {
 
 /// A proof in the making.
 struct Proving<'a> {
-    connection: &'a Connection,
+    connection: AwsConnection<'a>,
     base: &'a Loaded,
     probes: Vec<Probe>,
     identity: Option<Identity>,
 }
 
 impl<'a> Proving<'a> {
-    fn new(connection: &'a Connection, base: &'a Loaded) -> Self {
+    fn new(connection: AwsConnection<'a>, base: &'a Loaded) -> Self {
         Self {
             connection,
             base,
@@ -415,7 +418,7 @@ impl<'a> Proving<'a> {
                     identity.account
                 ),
             )
-            .context("connection", self.connection.nickname.as_str())
+            .context("connection", self.connection.nickname)
             .context("role_arn", role.role_arn.as_str())
             .help("check the role's ARN, and that `endpoint` is a server that you trust")
         };

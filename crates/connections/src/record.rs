@@ -172,14 +172,15 @@ fn change(connection_file: &Path, change: impl FnOnce(&mut Records)) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RoleArn, Verdict};
+    use crate::{AwsS3Definition, RoleArn, Verdict};
 
     fn connection(folder: &Path) -> Connection {
-        Connection {
+        let definition = AwsS3Definition {
             role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/a").unwrap()),
             external_id: Some("first".to_owned()),
-            ..Connection::new("a", folder.join("connections.yaml"))
-        }
+            ..AwsS3Definition::default()
+        };
+        Connection::new("a", folder.join("connections.yaml"), definition)
     }
 
     fn proof(verdict: Verdict) -> Proof {
@@ -205,7 +206,7 @@ mod tests {
         record_proof(&connection, &proof(Verdict::Verified)).unwrap();
         assert_eq!(health(&connection), Some(Health::Verified));
 
-        let edits: [fn(&mut Connection); 5] = [
+        let edits: [fn(&mut AwsS3Definition); 5] = [
             |edited| edited.external_id = Some("second".to_owned()),
             |edited| edited.role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/b").ok(),
             |edited| edited.endpoint = crate::Endpoint::Sandbox,
@@ -214,14 +215,14 @@ mod tests {
         ];
         for (index, edit) in edits.iter().enumerate() {
             let mut edited = connection.clone();
-            edit(&mut edited);
+            edit(edited.aws_mut().unwrap());
             assert_eq!(health(&edited), None, "edit {index}");
         }
-        let described = Connection {
+        let mut described = Connection {
             description: Some("new words".to_owned()),
-            region: Some("eu-west-1".to_owned()),
             ..connection.clone()
         };
+        described.aws_mut().unwrap().region = Some("eu-west-1".to_owned());
         assert_eq!(health(&described), Some(Health::Verified));
 
         move_proof(&connection, Some("b")).unwrap();

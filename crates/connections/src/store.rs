@@ -11,18 +11,19 @@ use std::{
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use flowrun_card::{
-    BoxFuture, CardError, ConnectionInfo, ConnectionKind, Connections, ErrorKind, Scope,
+    BoxFuture, CardError, ConnectionInfo, Connections, ErrorKind, RunIdentity, Scope,
     SessionRequest,
 };
 use indexmap::IndexMap;
 
 use crate::{
-    AwsS3, AwsSession, AwsSessionParts, Connection, SandboxPort, StoreError,
+    AwsConnection, AwsSession, AwsSessionParts, Connection, SandboxPort, StoreError,
     base::{Bases, Loaded},
     credentials::{Renewing, Source},
     file::{self, FILE_NAME},
     flight::Flight,
     gate,
+    kind::{Opening, Session},
     narrow::SessionPolicy,
     session_name::session_name,
     sts::{Role, Sts},
@@ -45,7 +46,7 @@ const MAX_SESSIONS: usize = 1_000;
 pub struct ConnectionStore {
     connections: IndexMap<String, Arc<Connection>>,
     bases: Bases,
-    sessions: Mutex<IndexMap<SessionKey, Arc<Flight<Arc<AwsSession>>>>>,
+    sessions: Mutex<IndexMap<SessionKey, Arc<Flight<Session>>>>,
     time: SharedTimeSource,
 }
 
@@ -115,11 +116,11 @@ impl ConnectionStore {
     }
 
     /// The base that a connection starts from.
-    pub(crate) async fn base(&self, connection: &Connection) -> Result<Loaded, CardError> {
+    pub(crate) async fn base(&self, connection: AwsConnection<'_>) -> Result<Loaded, CardError> {
         self.bases
             .get(connection)
             .await
-            .map_err(|failure| failure.context("connection", connection.nickname.as_str()))
+            .map_err(|failure| failure.context("connection", connection.nickname))
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -137,7 +138,7 @@ impl ConnectionStore {
     }
 
     /// The flight of a session: the one that is there, or a new one.
-    fn flight(&self, key: SessionKey) -> Arc<Flight<Arc<AwsSession>>> {
+    fn flight(&self, key: SessionKey) -> Arc<Flight<Session>> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= MAX_SESSIONS && !sessions.contains_key(&key) {
             sessions.shift_remove_index(0);
@@ -145,21 +146,22 @@ impl ConnectionStore {
         Arc::clone(sessions.entry(key).or_default())
     }
 
-    async fn open_session(
+    /// Opens a session of a connection of kind `aws_s3`.
+    pub(crate) async fn open_aws(
         &self,
-        connection: &Connection,
+        connection: AwsConnection<'_>,
         scope: &Scope,
-        session_name: String,
+        run: &RunIdentity,
     ) -> Result<Arc<AwsSession>, CardError> {
         gate::check(connection)?;
         let policy = SessionPolicy::of(scope, connection)?.map(Arc::new);
         let (config, credentials) = self
-            .credentials(connection, policy.clone(), session_name)
+            .credentials(connection, policy.clone(), session_name(run))
             .await?;
         // What is wrong shows here, not in the first request of a card.
         credentials.get().await?;
         let parts = AwsSessionParts {
-            nickname: connection.nickname.clone(),
+            nickname: connection.nickname.to_owned(),
             endpoint: config.endpoint_url().map(str::to_owned),
             config,
             role_arn: connection.role_arn.as_ref().map(ToString::to_string),
@@ -171,7 +173,7 @@ impl ConnectionStore {
     /// for yet.
     async fn credentials(
         &self,
-        connection: &Connection,
+        connection: AwsConnection<'_>,
         policy: Option<Arc<SessionPolicy>>,
         session_name: String,
     ) -> Result<(SdkConfig, Arc<Renewing>), CardError> {
@@ -198,9 +200,11 @@ impl ConnectionStore {
 
 impl Connections for ConnectionStore {
     fn info(&self, nickname: &str) -> Option<ConnectionInfo> {
-        self.connections.get(nickname).map(|_| ConnectionInfo {
-            kind: AwsS3::NAME.to_owned(),
-        })
+        self.connections
+            .get(nickname)
+            .map(|connection| ConnectionInfo {
+                kind: connection.kind().name.to_owned(),
+            })
     }
 
     fn nicknames(&self) -> Vec<String> {
@@ -214,12 +218,12 @@ impl Connections for ConnectionStore {
         Box::pin(async move {
             let nickname = request.connection.nickname();
             let connection = self.find(nickname)?;
-            if request.connection.kind() != AwsS3::NAME {
+            let kind = connection.kind().name;
+            if request.connection.kind() != kind {
                 return Err(CardError::new(
                     ErrorKind::Connection,
                     format!(
-                        "the connection `{nickname}` is of kind `{}`, and `{}` is asked for",
-                        AwsS3::NAME,
+                        "the connection `{nickname}` is of kind `{kind}`, and `{}` is asked for",
                         request.connection.kind()
                     ),
                 ));
@@ -229,9 +233,15 @@ impl Connections for ConnectionStore {
                 nickname: nickname.to_owned(),
                 scope: request.scope.clone(),
             });
-            let open = self.open_session(connection, &request.scope, session_name(&request.run));
-            let session = flight.get(|_| true, Box::pin(open)).await?;
-            Ok(session as Arc<dyn Any + Send + Sync>)
+            let opening = Opening {
+                store: self,
+                connection,
+                scope: &request.scope,
+                run: &request.run,
+            };
+            flight
+                .get(|_| true, connection.definition.open(opening))
+                .await
         })
     }
 

@@ -19,7 +19,7 @@ use flowrun_card::{CardError, ErrorKind};
 
 pub(crate) use self::probe::Probed;
 use crate::{
-    Base, Connection, RoleArn,
+    AwsConnection, Base, RoleArn,
     base::{last, sign_in},
     narrow::{SessionPolicy, split_the_flow},
 };
@@ -62,7 +62,7 @@ pub(crate) struct Role {
 }
 
 impl Sts {
-    pub(crate) fn new(config: &SdkConfig, connection: &Connection) -> Self {
+    pub(crate) fn new(config: &SdkConfig, connection: AwsConnection<'_>) -> Self {
         let timeouts = config.timeout_config().map(TimeoutConfig::to_builder);
         let timeouts = timeouts
             .unwrap_or_default()
@@ -78,7 +78,7 @@ impl Sts {
             .build();
         Self {
             client: Client::from_conf(config),
-            nickname: connection.nickname.clone(),
+            nickname: connection.nickname.to_owned(),
             base: connection.base.clone(),
             place,
         }

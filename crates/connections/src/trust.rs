@@ -3,7 +3,7 @@
 pub use flowrun_iam::trust::Trusted;
 use flowrun_iam::{TrustError, TrustPolicy, trust};
 
-use crate::Connection;
+use crate::AwsS3Definition;
 
 /// The trust policy of a connection's role: whom it trusts, under the
 /// connection's External ID, and while that is rotated under the next one, too.
@@ -12,7 +12,7 @@ use crate::Connection;
 /// Where the account or a principal is none, or an account would be trusted without an External
 /// ID.
 pub fn trust_policy(
-    connection: &Connection,
+    connection: &AwsS3Definition,
     trusted: Trusted,
     partition: &str,
 ) -> Result<TrustPolicy, TrustError> {
@@ -33,9 +33,11 @@ mod tests {
     #[test]
     fn both_external_ids_are_accepted_while_one_is_rotated() {
         let account = || Trusted::Account("111122223333".to_owned());
-        let mut connection = Connection::new("a", "connections.yaml");
-        connection.external_id = Some("old".to_owned());
-        let policy = |connection: &Connection| trust_policy(connection, account(), "aws");
+        let mut connection = AwsS3Definition {
+            external_id: Some("old".to_owned()),
+            ..AwsS3Definition::default()
+        };
+        let policy = |connection: &AwsS3Definition| trust_policy(connection, account(), "aws");
         let one = policy(&connection).unwrap().to_string();
         assert!(one.contains(r#""sts:ExternalId":"old""#), "{one}");
         connection.next_external_id = Some("new".to_owned());

@@ -18,8 +18,8 @@ use std::{
 
 use flowrun_card::CardError;
 use flowrun_connections::{
-    Base, Connection, ConnectionStore, Edit, EditError, Endpoint, Identity, Proof, Trust,
-    edit_file, is_own_external_id,
+    AwsConnection, AwsS3Definition, Base, Connection, ConnectionStore, Edit, EditError, Endpoint,
+    Identity, Proof, Trust, edit_file, is_own_external_id,
 };
 
 use self::{health::Conditions, trust::Wanted};
@@ -154,7 +154,7 @@ impl Asker {
         self.runtime.block_on(self.store.prove(connection))
     }
 
-    fn base_identity(&self, connection: &Connection) -> Result<Identity, CardError> {
+    fn base_identity(&self, connection: AwsConnection<'_>) -> Result<Identity, CardError> {
         self.runtime.block_on(self.store.base_identity(connection))
     }
 }
@@ -203,7 +203,58 @@ fn find<'s>(store: &'s ConnectionStore, nickname: &str) -> Result<&'s Connection
     Err(Exit::Connection)
 }
 
+/// A connection of kind `aws_s3`, or why what was asked for is not for this one.
+fn aws(connection: &Connection) -> Result<AwsConnection<'_>, Exit> {
+    connection.aws().ok_or_else(|| without_role(connection))
+}
+
+/// The same for changes.
+fn aws_mut(connection: &mut Connection) -> Result<&mut AwsS3Definition, Exit> {
+    if connection.aws().is_none() {
+        return Err(without_role(connection));
+    }
+    connection.aws_mut().ok_or(Exit::Invalid)
+}
+
+fn without_role(connection: &Connection) -> Exit {
+    render::error(
+        &format!(
+            "the connection `{}` is of type `{}`, which has no role",
+            connection.nickname,
+            connection.kind().name
+        ),
+        None,
+    );
+    Exit::Invalid
+}
+
 fn show(connection: &Connection) -> String {
+    let condition = Conditions::default().of(connection);
+    let mut rows = vec![
+        ("description", connection.description.clone()),
+        ("health", Some(condition.words(connection).to_owned())),
+        (
+            "last proven",
+            condition.when().map(|when| format!("{when:.0}")),
+        ),
+        ("type", Some(connection.kind().name.to_owned())),
+    ];
+    if let Some(aws) = connection.aws() {
+        rows.extend(aws_rows(aws));
+    }
+    rows.push(("defined in", Some(connection.file.display().to_string())));
+    let mut text = format!("{GOOD}{}{GOOD:#}\n", connection.nickname);
+    for (name, value) in rows {
+        if let Some(value) = value {
+            writeln!(text, "  {DIM}{name:16}{DIM:#}  {value}").ok();
+        }
+    }
+    text
+}
+
+type Row = (&'static str, Option<String>);
+
+fn aws_rows(connection: AwsConnection<'_>) -> [Row; 9] {
     let endpoint = match &connection.endpoint {
         Endpoint::Aws => "AWS".to_owned(),
         Endpoint::Url(url) => url.clone(),
@@ -215,7 +266,6 @@ fn show(connection: &Connection) -> String {
         Base::Profile(profile) => format!("profile {profile}"),
         Base::Sandbox => "the sandbox".to_owned(),
     };
-    let condition = Conditions::default().of(connection);
     let external_id = connection.external_id.as_ref().map(|id| {
         if is_own_external_id(id) {
             id.clone()
@@ -223,20 +273,10 @@ fn show(connection: &Connection) -> String {
             format!("{id} {DIM}(not made by flowrun){DIM:#}")
         }
     });
-    let rows = [
-        ("description", connection.description.clone()),
-        ("health", Some(condition.words(connection).to_owned())),
-        (
-            "last proven",
-            condition.when().map(|when| format!("{when:.0}")),
-        ),
-        ("type", Some("aws_s3".to_owned())),
+    [
         (
             "role ARN",
-            connection
-                .role_arn
-                .as_ref()
-                .map(|role| role.as_str().to_owned()),
+            connection.role_arn.as_ref().map(ToString::to_string),
         ),
         ("External ID", external_id),
         ("next External ID", connection.next_external_id.clone()),
@@ -252,13 +292,5 @@ fn show(connection: &Connection) -> String {
         ("region", connection.region.clone()),
         ("endpoint", Some(endpoint)),
         ("base credentials", Some(base)),
-        ("defined in", Some(connection.file.display().to_string())),
-    ];
-    let mut text = format!("{GOOD}{}{GOOD:#}\n", connection.nickname);
-    for (name, value) in rows {
-        if let Some(value) = value {
-            writeln!(text, "  {DIM}{name:16}{DIM:#}  {value}").ok();
-        }
-    }
-    text
+    ]
 }

@@ -120,12 +120,13 @@ fn listed(names: &[String]) -> String {
 
 /// The partition: that of the role, else that of the region, else what the caller says.
 fn partition(needed: &Needed, arguments: &args::Policy) -> Result<String, Exit> {
-    let connection = needed.connection.as_ref();
-    let role = connection.and_then(|connection| connection.role_arn.as_ref());
-    let region = connection.and_then(|connection| connection.region.as_deref());
-    let known = role
-        .map(|role| role.partition())
-        .or_else(|| region.map(partition_of));
+    let aws = needed.aws();
+    let known = aws
+        .as_ref()
+        .and_then(|aws| match (&aws.role_arn, &aws.region) {
+            (Some(role), _) => Some(role.partition()),
+            (None, region) => region.as_deref().map(partition_of),
+        });
     match (known, &arguments.partition) {
         (Some(known), Some(asked)) if known != asked => {
             render::error(
@@ -199,7 +200,7 @@ fn trust_policy(
     needed: &Needed,
     arguments: &args::Policy,
 ) -> Result<flowrun_iam::TrustPolicy, Exit> {
-    let Some(connection) = &needed.connection else {
+    let (Some(connection), Some(aws)) = (&needed.connection, needed.aws()) else {
         let help = format!(
             "its External ID stands in the trust policy, so make it first: `flowrun connections \
              new {}`",
@@ -211,7 +212,7 @@ fn trust_policy(
         );
         return Err(Exit::Connection);
     };
-    if connection.external_id.is_none() && connection.role_arn.is_none() {
+    if aws.external_id.is_none() && aws.role_arn.is_none() {
         render::error(
             &format!("the connection `{}` has no role", needed.name),
             Some("leave `--trust` out: the policy belongs to the identity behind it"),
@@ -224,7 +225,7 @@ fn trust_policy(
 
 fn role_name(needed: &Needed, arguments: &args::Policy) -> String {
     let given = arguments.role_name.as_deref();
-    match &needed.connection {
+    match needed.aws() {
         Some(connection) => trust::role_name(connection, given),
         None => given.map_or_else(|| format!("flowrun-{}", needed.name), str::to_owned),
     }
@@ -233,8 +234,7 @@ fn role_name(needed: &Needed, arguments: &args::Policy) -> String {
 /// What a flow cannot say: whether its objects are encrypted with a key of the customer's.
 fn hint_at_keys(needed: &Needed, arguments: &args::Policy) {
     let is_aws = needed
-        .connection
-        .as_ref()
+        .aws()
         .is_none_or(|connection| connection.endpoint == Endpoint::Aws);
     let uses_keys = Policy::of_keys(&needed.permissions, &["*"], "aws").is_ok_and(|p| p.is_some());
     if is_aws && uses_keys && arguments.kms_keys.is_empty() {

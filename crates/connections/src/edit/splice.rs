@@ -1,7 +1,10 @@
 //! The text of a connection file with one entry added, changed or taken out.
 
 use super::layout::{Entry, Key, Layout, Style, layout, line_end};
-use crate::{AwsS3, Base, Connection, Endpoint, Trust, file::entries::KEYS};
+use crate::{
+    Connection,
+    file::{entries::COMMON_KEYS, scalar::yaml},
+};
 
 /// The text with a connection at its end.
 pub(super) fn add(text: &str, connection: &Connection) -> Result<String, String> {
@@ -19,7 +22,7 @@ pub(super) fn add(text: &str, connection: &Connection) -> Result<String, String>
     if !entries.is_empty() && !ends_blank {
         new.push_str(line_break);
     }
-    let mut lines = vec![format!("{margin}{}:", scalar(&connection.nickname))];
+    let mut lines = vec![format!("{margin}{}:", yaml(&connection.nickname))];
     for (key, value) in fields(connection) {
         if let Some(value) = value {
             lines.push(format!("{margin}  {key}: {value}"));
@@ -57,12 +60,20 @@ pub(super) fn remove(text: &str, nickname: &str) -> Result<String, String> {
 /// The text with what differs between two states of a connection.
 pub(super) fn change(text: &str, old: &Connection, new: &Connection) -> Result<String, String> {
     let mut text = text.to_owned();
-    for ((key, before), (_, after)) in fields(old).into_iter().zip(fields(new)) {
+    if old.kind() != new.kind() {
+        return Err(format!(
+            "the connection `{}` would be of another kind",
+            old.nickname
+        ));
+    }
+    let fields_of_new = fields(new);
+    let order: Vec<&str> = fields_of_new.iter().map(|(key, _)| *key).collect();
+    for ((key, before), (_, after)) in fields(old).into_iter().zip(fields_of_new) {
         if before != after {
             let layout = layout(&text)?;
             let entry = find(&layout, &old.nickname)?;
             text = match after {
-                Some(value) => set(&text, entry, key, &value)?,
+                Some(value) => set(&text, entry, (key, &value), &order)?,
                 None => unset(&text, entry, key)?,
             };
         }
@@ -70,7 +81,7 @@ pub(super) fn change(text: &str, old: &Connection, new: &Connection) -> Result<S
     if old.nickname != new.nickname {
         let layout = layout(&text)?;
         let entry = find(&layout, &old.nickname)?;
-        text.replace_range(entry.name.clone(), &scalar(&new.nickname));
+        text.replace_range(entry.name.clone(), &yaml(&new.nickname));
     }
     Ok(text)
 }
@@ -90,7 +101,14 @@ fn unusual(entry: &Entry) -> String {
     )
 }
 
-fn set(text: &str, entry: &Entry, key: &str, value: &str) -> Result<String, String> {
+/// Writes a key with its value. A new one stands where the order of the keys has it, as far as the
+/// entry keeps to that.
+fn set(
+    text: &str,
+    entry: &Entry,
+    (key, value): (&str, &str),
+    order: &[&str],
+) -> Result<String, String> {
     let mut text = text.to_owned();
     let is_there = |found: &&Key| found.name == key;
     if let Some(found) = entry.keys.iter().find(is_there) {
@@ -106,8 +124,7 @@ fn set(text: &str, entry: &Entry, key: &str, value: &str) -> Result<String, Stri
         }
         return Ok(text);
     }
-    // In the order of `KEYS`, as far as the entry has it.
-    let rank = |name: &str| KEYS.iter().position(|known| *known == name);
+    let rank = |name: &str| order.iter().position(|known| *known == name);
     let before = entry
         .keys
         .iter()
@@ -176,54 +193,13 @@ fn line_break(text: &str) -> &'static str {
     }
 }
 
-/// The keys of a connection as YAML, in the order of [`KEYS`]; `None` for those that it does not
-/// have.
+/// The keys of a connection in their order, with their values as YAML; `None` for those that it
+/// does not have.
 fn fields(connection: &Connection) -> Vec<(&'static str, Option<String>)> {
-    let of = |text: &Option<String>| text.as_deref().map(scalar);
-    let values = [
-        Some(<AwsS3 as flowrun_card::ConnectionKind>::NAME.to_owned()),
-        of(&connection.description),
-        connection
-            .role_arn
-            .as_ref()
-            .map(|role| scalar(role.as_str())),
-        of(&connection.external_id),
-        of(&connection.next_external_id),
-        match connection.trust {
-            Trust::ExternalId => None,
-            Trust::Principal => Some("principal".to_owned()),
-        },
-        of(&connection.accept_unsafe),
-        (!connection.session_policy).then(|| "off".to_owned()),
-        of(&connection.region),
-        match &connection.endpoint {
-            Endpoint::Aws => None,
-            Endpoint::Url(url) => Some(scalar(url)),
-            Endpoint::Sandbox => Some("sandbox".to_owned()),
-        },
-        match &connection.base {
-            Base::Default => None,
-            Base::Environment => Some("environment".to_owned()),
-            Base::Profile(name) => Some(format!("{{ profile: {} }}", scalar(name))),
-            Base::Sandbox => Some("sandbox".to_owned()),
-        },
+    let common = [
+        Some(connection.kind().name.to_owned()),
+        connection.description.as_deref().map(yaml),
     ];
-    KEYS.into_iter().zip(values).collect()
-}
-
-/// A text as a YAML scalar on one line: as it is where every reader takes it for that text, else in
-/// double quotes, whose escapes are those of JSON.
-fn scalar(text: &str) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "_./:@=+-".contains(c);
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .split(' ')
-            .all(|word| !word.is_empty() && word.chars().all(is_word) && !word.ends_with(':'))
-        && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
-            .contains(&text.to_ascii_lowercase().as_str());
-    if is_plain {
-        text.to_owned()
-    } else {
-        serde_json::Value::from(text).to_string()
-    }
+    let own = connection.definition.fields();
+    COMMON_KEYS.into_iter().zip(common).chain(own).collect()
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Base, Endpoint, RoleArn, Trust};
+use crate::{AwsS3Definition, Base, Endpoint, RoleArn, Trust};
 
 const PATH: &str = "/flows/connections.yaml";
 
@@ -37,14 +37,17 @@ fn connection(text: &str, nickname: &str) -> Connection {
 }
 
 fn fresh() -> Connection {
-    Connection {
-        description: Some("what it: is for # really".to_owned()),
+    let definition = AwsS3Definition {
         role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/new").unwrap()),
         external_id: Some("flowrun-0123456789abcdef0123456789abcdef".to_owned()),
         region: Some("eu-north-1".to_owned()),
         endpoint: Endpoint::Url("https://[::1]:9000".to_owned()),
         base: Base::Profile("my profile".to_owned()),
-        ..Connection::new("new", PATH)
+        ..AwsS3Definition::default()
+    };
+    Connection {
+        description: Some("what it: is for # really".to_owned()),
+        ..Connection::new("new", PATH, definition)
     }
 }
 
@@ -104,12 +107,15 @@ fn a_value_is_changed_where_it_stands() {
     };
     check(
         "first",
-        |new| new.region = Some("us-east-1".to_owned()),
+        |new| new.aws_mut().unwrap().region = Some("us-east-1".to_owned()),
         "-  region: eu-central-1\n+  region: us-east-1\n",
     );
     check(
         "first",
-        |new| new.role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/other").ok(),
+        |new| {
+            new.aws_mut().unwrap().role_arn =
+                RoleArn::parse("arn:aws:iam::111122223333:role/other").ok()
+        },
         "-  role_arn: 'arn:aws:iam::111122223333:role/first'   # asked Ann\n\
          +  role_arn: arn:aws:iam::111122223333:role/other   # asked Ann\n",
     );
@@ -120,12 +126,12 @@ fn a_value_is_changed_where_it_stands() {
     );
     check(
         "first",
-        |new| new.next_external_id = Some("two".to_owned()),
+        |new| new.aws_mut().unwrap().next_external_id = Some("two".to_owned()),
         "+  next_external_id: two\n",
     );
     check(
         "first",
-        |new| new.region = None,
+        |new| new.aws_mut().unwrap().region = None,
         "-  region: eu-central-1\n",
     );
     check(
@@ -137,7 +143,7 @@ fn a_value_is_changed_where_it_stands() {
         "second",
         |new| {
             new.nickname = "2nd".to_owned();
-            new.base = Base::Environment;
+            new.aws_mut().unwrap().base = Base::Environment;
             new.description = Some("b, c".to_owned());
         },
         "-second: { type: aws_s3, region: eu-west-1, base: { profile: me } } # its comment\n\
@@ -147,8 +153,8 @@ fn a_value_is_changed_where_it_stands() {
     check(
         "second",
         |new| {
-            new.base = Base::Default;
-            new.region = None;
+            new.aws_mut().unwrap().base = Base::Default;
+            new.aws_mut().unwrap().region = None;
         },
         "-second: { type: aws_s3, region: eu-west-1, base: { profile: me } } # its comment\n\
          +second: { type: aws_s3 } # its comment\n",
@@ -162,17 +168,18 @@ fn a_value_is_changed_where_it_stands() {
     check(
         "third",
         |new| {
-            new.trust = Trust::Principal;
-            new.base = Base::Environment;
+            new.aws_mut().unwrap().trust = Trust::Principal;
+            new.aws_mut().unwrap().base = Base::Environment;
         },
         "+    trust: principal\n+    base: environment\n",
     );
     check(
         "third",
         |new| {
-            new.trust = Trust::Principal;
-            new.role_arn = Some(RoleArn::parse("arn:aws:iam::111122223333:role/a").unwrap());
-            new.session_policy = false;
+            new.aws_mut().unwrap().trust = Trust::Principal;
+            new.aws_mut().unwrap().role_arn =
+                Some(RoleArn::parse("arn:aws:iam::111122223333:role/a").unwrap());
+            new.aws_mut().unwrap().session_policy = false;
         },
         "+    role_arn: arn:aws:iam::111122223333:role/a\n+    trust: principal\n\
          +    session_policy: off\n",
@@ -310,10 +317,8 @@ fn rules_are_kept_before_anything_is_written() {
         message(Edit::Add(&first)),
         format!("{PATH}: there is a connection `first` already")
     );
-    let stale = Connection {
-        region: None,
-        ..first.clone()
-    };
+    let mut stale = first.clone();
+    stale.aws_mut().unwrap().region = None;
     let changed = format!("{PATH}: somebody has changed the connection `first` meanwhile");
     assert_eq!(message(Edit::Remove(&stale)), changed);
     assert_eq!(
@@ -334,25 +339,23 @@ fn rules_are_kept_before_anything_is_written() {
         }),
         format!("{PATH}: there is a connection `second` already")
     );
+    let mut other = first;
+    other.nickname = "other".to_owned();
+    other.aws_mut().unwrap().trust = Trust::Principal;
     assert_eq!(
-        message(Edit::Add(&Connection {
-            trust: Trust::Principal,
-            nickname: "other".to_owned(),
-            ..first
-        })),
+        message(Edit::Add(&other)),
         "`trust: principal` is for a role that asks for no External ID, and there is an \
          `external_id`"
     );
-    assert!(
-        message(Edit::Add(&Connection::new("a b", PATH))).starts_with("`a b` is not a nickname")
-    );
+    let misnamed = Connection::new("a b", PATH, AwsS3Definition::default());
+    assert!(message(Edit::Add(&misnamed)).starts_with("`a b` is not a nickname"));
 }
 
 #[test]
 fn files_are_made_and_written_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("connections.yaml");
-    let plain = |nickname: &str| Connection::new(nickname, &path);
+    let plain = |nickname: &str| Connection::new(nickname, &path, AwsS3Definition::default());
     edit_file(&path, &Edit::Add(&plain("a"))).unwrap();
     edit_file(&path, &Edit::Add(&plain("b"))).unwrap();
     assert_eq!(
@@ -368,7 +371,8 @@ fn files_are_made_and_written_whole() {
             let path = &path;
             scope.spawn(move || {
                 for number in 0..5 {
-                    let new = Connection::new(format!("t{thread}-{number}"), path);
+                    let nickname = format!("t{thread}-{number}");
+                    let new = Connection::new(nickname, path, AwsS3Definition::default());
                     edit_file(path, &Edit::Add(&new)).unwrap();
                 }
             });
@@ -475,12 +479,12 @@ proptest! {
         let mut new = old.clone();
         match what {
             2 => new.description = Some(words.trim().to_owned()),
-            3 => new.region = if new.region.is_some() { None } else { Some("eu-west-1".to_owned()) },
-            4 => new.base = Base::Environment,
+            3 => new.aws_mut().unwrap().region = if new.aws_mut().unwrap().region.is_some() { None } else { Some("eu-west-1".to_owned()) },
+            4 => new.aws_mut().unwrap().base = Base::Environment,
             _ => {
                 new.nickname = "renamed".to_owned();
-                new.role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/x").ok();
-                new.external_id = Some("a,b".to_owned());
+                new.aws_mut().unwrap().role_arn = RoleArn::parse("arn:aws:iam::111122223333:role/x").ok();
+                new.aws_mut().unwrap().external_id = Some("a,b".to_owned());
             }
         }
         let result = edited(&text, &Edit::Replace { old, new: &new }).unwrap();

@@ -1,19 +1,19 @@
 //! What a `connections.yaml` says: a map of nicknames to connections, and nothing that is not known.
 
-use std::{collections::HashSet, fmt, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    path::Path,
+};
 
-use flowrun_card::ConnectionKind;
 use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error, MapAccess, Unexpected, Visitor},
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
 };
 
 use super::scalar::{Scalar, one_of};
 use crate::{
-    AwsS3, Base, Connection, Endpoint, RoleArn, StoreError, Trust,
-    definition::{
-        check_acceptance, check_external_id, check_region, is_clear, is_word, partition_of,
-    },
+    AwsS3Definition, Connection, Definition, StoreError, definition::is_word, kind::KINDS,
 };
 
 /// The most brackets that may be open at once. The YAML scanner takes time by the square of that
@@ -24,7 +24,9 @@ const MAX_OPEN_BRACKETS: usize = 100;
 pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Connection>, StoreError> {
     refuse_deep_nesting(text, path)?;
     let yaml = serde_yaml::Deserializer::from_str(text);
-    yaml.deserialize_any(FileVisitor { path }).map_err(|error| {
+    let kinds = &kinds(text);
+    let entries = yaml.deserialize_any(FileVisitor { kinds, path });
+    entries.map_err(|error| {
         let (line, column) = error
             .location()
             .map_or((1, 1), |place| (place.line(), place.column()));
@@ -40,6 +42,20 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Connection>, StoreErr
             message: message.to_owned(),
         }
     })
+}
+
+/// The kinds of the connections of a text, by nickname: `type` need not be the first key, and which
+/// others there are is a matter of the kind. What is wrong is found when the entries are read.
+fn kinds(text: &str) -> HashMap<String, String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    let entries: Result<HashMap<String, Typed>, _> = serde_yaml::from_str(text);
+    let kinds = entries.unwrap_or_default().into_iter();
+    kinds
+        .map(|(nickname, entry)| (nickname, entry.r#type))
+        .collect()
 }
 
 /// Counts brackets wherever they stand, in text and comments too: it only has to be a bound.
@@ -66,6 +82,8 @@ fn refuse_deep_nesting(text: &str, path: &Path) -> Result<(), StoreError> {
 }
 
 struct FileVisitor<'a> {
+    /// The kinds, by nickname.
+    kinds: &'a HashMap<String, String>,
     path: &'a Path,
 }
 
@@ -96,7 +114,10 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
                 Err(format!("the nickname `{text}` stands twice"))
             }
         }))? {
+            let kind = self.kinds.get(&nickname).map_or("", String::as_str);
             connections.push(entries.next_value_seed(ConnectionSeed {
+                definition:
+                    Definition::of_kind(kind).unwrap_or_else(|| AwsS3Definition::default().into()),
                 nickname,
                 path: self.path,
             })?);
@@ -122,23 +143,13 @@ pub(crate) fn check_nickname(text: &str) -> Result<(), String> {
 
 struct ConnectionSeed<'a> {
     nickname: String,
+    /// Which keys it can have; those of the first kind where it names none that there is.
+    definition: Definition,
     path: &'a Path,
 }
 
-/// The keys of a connection, in the order in which they are written.
-pub(crate) const KEYS: [&str; 11] = [
-    "type",
-    "description",
-    "role_arn",
-    "external_id",
-    "next_external_id",
-    "trust",
-    "accept_unsafe",
-    "session_policy",
-    "region",
-    "endpoint",
-    "base",
-];
+/// The keys that connections of all kinds have, in the order in which they are written.
+pub(crate) const COMMON_KEYS: [&str; 2] = ["type", "description"];
 
 impl<'de> DeserializeSeed<'de> for ConnectionSeed<'_> {
     type Value = Connection;
@@ -156,10 +167,12 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Connection, A::Error> {
-        let mut connection = Connection::new(self.nickname, self.path);
+        let mut connection = Connection::new(self.nickname, self.path, self.definition);
+        let own = connection.kind().keys.iter().map(|key| key.name);
+        let keys: Vec<&str> = COMMON_KEYS.into_iter().chain(own).collect();
         let mut seen = HashSet::new();
         while let Some(key) = entries.next_key_seed(Scalar::new("a key", |text| {
-            let key = one_of(text, &KEYS, "a key of a connection")?;
+            let key = one_of(text, &keys, "a key of a connection")?;
             if seen.insert(key) {
                 Ok(key)
             } else {
@@ -168,53 +181,14 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
         }))? {
             match key {
                 "type" => entries.next_value_seed(Scalar::new("a connection type", |text| {
-                    one_of(text, &[AwsS3::NAME], "a connection type").map(drop)
+                    one_of(text, &KINDS.map(|kind| kind.name), "a connection type").map(drop)
                 }))?,
                 "description" => {
                     connection.description = Some(
                         entries.next_value_seed(Scalar::new("text", |text| Ok(text.to_owned())))?,
                     );
                 }
-                "role_arn" => {
-                    connection.role_arn = Some(
-                        entries
-                            .next_value_seed(Scalar::new("the ARN of a role", RoleArn::parse))?,
-                    );
-                }
-                "external_id" | "next_external_id" => {
-                    let id = entries
-                        .next_value_seed(Scalar::new("an External ID", check_external_id))?;
-                    match key {
-                        "external_id" => connection.external_id = Some(id),
-                        _ => connection.next_external_id = Some(id),
-                    }
-                }
-                "trust" => {
-                    entries.next_value_seed(Scalar::new("the word `principal`", |text| {
-                        one_of(text, &["principal"], "a trust").map(drop)
-                    }))?;
-                    connection.trust = Trust::Principal;
-                }
-                "accept_unsafe" => {
-                    connection.accept_unsafe =
-                        Some(entries.next_value_seed(Scalar::new("a sentence", check_acceptance))?);
-                }
-                "session_policy" => {
-                    connection.session_policy =
-                        entries.next_value_seed(Scalar::new("`on` or `off`", |text| {
-                            one_of(text, &["on", "off"], "a session policy")
-                                .map(|word| word == "on")
-                        }))?;
-                }
-                "region" => {
-                    connection.region =
-                        Some(entries.next_value_seed(Scalar::new("a region", check_region))?);
-                }
-                "endpoint" => {
-                    connection.endpoint = entries
-                        .next_value_seed(Scalar::new("a URL or `sandbox`", Endpoint::parse))?;
-                }
-                _ => connection.base = entries.next_value_seed(BaseSeed)?,
+                key => connection.definition.read(key, &mut entries)?,
             }
         }
         if !seen.contains("type") {
@@ -222,136 +196,15 @@ impl<'de> Visitor<'de> for ConnectionSeed<'_> {
                 "the key `type` is missing, such as `type: aws_s3`",
             ));
         }
-        check_together(&connection).map_err(A::Error::custom)?;
+        connection.definition.check().map_err(A::Error::custom)?;
         Ok(connection)
-    }
-}
-
-/// The rules that concern more than one key.
-pub(crate) fn check_together(connection: &Connection) -> Result<(), String> {
-    if connection.external_id.is_some() && connection.trust == Trust::Principal {
-        return Err(
-            "`trust: principal` is for a role that asks for no External ID, and there is an \
-             `external_id`"
-                .to_owned(),
-        );
-    }
-    if connection.next_external_id.is_some() && connection.external_id.is_none() {
-        return Err(
-            "`next_external_id` takes the place of `external_id`, and there is none".to_owned(),
-        );
-    }
-    if connection.accept_unsafe.is_some() && connection.role_arn.is_none() {
-        return Err(
-            "`accept_unsafe` is about the role of `role_arn`, and there is no `role_arn`"
-                .to_owned(),
-        );
-    }
-    let has_role = connection.role_arn.is_some() || connection.is_pending();
-    if !connection.session_policy && !has_role {
-        return Err(
-            "`session_policy` is about the role of `role_arn`, and there is no `role_arn`"
-                .to_owned(),
-        );
-    }
-    if let (Some(role), Some(region), Endpoint::Aws) = (
-        &connection.role_arn,
-        &connection.region,
-        &connection.endpoint,
-    ) && role.partition() != partition_of(region)
-    {
-        return Err(format!(
-            "the role is in the partition `{}`, and the region `{region}` in `{}`; sessions do \
-             not cross partitions",
-            role.partition(),
-            partition_of(region)
-        ));
-    }
-    match (&connection.endpoint, &connection.base) {
-        (Endpoint::Sandbox, Base::Sandbox) => {}
-        (Endpoint::Sandbox, _) => {
-            return Err(
-                "`endpoint: sandbox` needs `base: sandbox`, because AWS credentials never go to \
-                 the sandbox"
-                    .to_owned(),
-            );
-        }
-        (_, Base::Sandbox) => {
-            return Err(
-                "`base: sandbox` needs `endpoint: sandbox`, because the credentials of the \
-                 sandbox never leave it"
-                    .to_owned(),
-            );
-        }
-        (Endpoint::Url(url), _) if has_role && is_clear(url) => {
-            return Err(
-                "a role needs an `https` endpoint, because AssumeRole answers with \
-                 credentials, which would cross the network in the clear"
-                    .to_owned(),
-            );
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-struct BaseSeed;
-
-impl<'de> DeserializeSeed<'de> for BaseSeed {
-    type Value = Base;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Base, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for BaseSeed {
-    type Value = Base;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`default`, `environment`, `sandbox` or `{ profile: NAME }`")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Base, E> {
-        let known = ["default", "environment", "sandbox", "{ profile: NAME }"];
-        match one_of(text, &known, "a base").map_err(E::custom)? {
-            "default" => Ok(Base::Default),
-            "environment" => Ok(Base::Environment),
-            "sandbox" => Ok(Base::Sandbox),
-            _ => Err(E::invalid_type(Unexpected::Str(text), &self)),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Base, A::Error> {
-        let mut profile = None;
-        while entries
-            .next_key_seed(Scalar::new("the key `profile`", |text| {
-                one_of(text, &["profile"], "a key of a base")
-            }))?
-            .is_some()
-        {
-            let name = entries.next_value_seed(Scalar::new("the name of a profile", |text| {
-                if text.trim().is_empty() {
-                    Err("the name of the profile is empty".to_owned())
-                } else if text.chars().any(char::is_control) {
-                    Err("the name of the profile has a control character".to_owned())
-                } else {
-                    Ok(text.to_owned())
-                }
-            }))?;
-            if profile.replace(name).is_some() {
-                return Err(A::Error::custom("the key `profile` stands twice"));
-            }
-        }
-        profile
-            .map(Base::Profile)
-            .ok_or_else(|| A::Error::custom("the key `profile` is missing"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Base, Endpoint, RoleArn, Trust};
 
     const FULL: &str = "\
 # what the demo uses
@@ -378,45 +231,72 @@ old:
     #[test]
     fn a_file_is_read_whole() {
         let path = Path::new("/flows/connections.yaml");
-        let plain = |nickname: &str| Connection::new(nickname, path);
+        let plain = |nickname: &str, definition: AwsS3Definition| Connection {
+            description: (nickname == "demo-vault").then(|| "where backups go".to_owned()),
+            ..Connection::new(nickname, path, definition)
+        };
+        let default = AwsS3Definition::default;
         assert_eq!(
             parse(FULL, path).unwrap(),
             [
-                Connection {
-                    description: Some("where backups go".to_owned()),
-                    role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/vault").unwrap()),
-                    external_id: Some("0123456789".to_owned()),
-                    region: Some("eu-central-1".to_owned()),
-                    endpoint: Endpoint::Sandbox,
-                    base: Base::Sandbox,
-                    ..plain("demo-vault")
-                },
-                Connection {
-                    endpoint: Endpoint::Url("http://10.0.0.1:9000".to_owned()),
-                    base: Base::Profile("minio".to_owned()),
-                    ..plain("minio")
-                },
-                plain("plain"),
-                Connection {
-                    base: Base::Environment,
-                    ..plain("ci")
-                },
-                Connection {
-                    role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/own").unwrap()),
-                    trust: Trust::Principal,
-                    ..plain("own")
-                },
-                Connection {
-                    external_id: Some("ab".to_owned()),
-                    next_external_id: Some("cd".to_owned()),
-                    ..plain("pending")
-                },
-                Connection {
-                    role_arn: Some(RoleArn::parse("arn:aws:iam::111122223333:role/old").unwrap()),
-                    accept_unsafe: Some("it goes away in May".to_owned()),
-                    session_policy: false,
-                    ..plain("old")
-                },
+                plain(
+                    "demo-vault",
+                    AwsS3Definition {
+                        role_arn: Some(
+                            RoleArn::parse("arn:aws:iam::111122223333:role/vault").unwrap()
+                        ),
+                        external_id: Some("0123456789".to_owned()),
+                        region: Some("eu-central-1".to_owned()),
+                        endpoint: Endpoint::Sandbox,
+                        base: Base::Sandbox,
+                        ..default()
+                    }
+                ),
+                plain(
+                    "minio",
+                    AwsS3Definition {
+                        endpoint: Endpoint::Url("http://10.0.0.1:9000".to_owned()),
+                        base: Base::Profile("minio".to_owned()),
+                        ..default()
+                    }
+                ),
+                plain("plain", default()),
+                plain(
+                    "ci",
+                    AwsS3Definition {
+                        base: Base::Environment,
+                        ..default()
+                    }
+                ),
+                plain(
+                    "own",
+                    AwsS3Definition {
+                        role_arn: Some(
+                            RoleArn::parse("arn:aws:iam::111122223333:role/own").unwrap()
+                        ),
+                        trust: Trust::Principal,
+                        ..default()
+                    }
+                ),
+                plain(
+                    "pending",
+                    AwsS3Definition {
+                        external_id: Some("ab".to_owned()),
+                        next_external_id: Some("cd".to_owned()),
+                        ..default()
+                    }
+                ),
+                plain(
+                    "old",
+                    AwsS3Definition {
+                        role_arn: Some(
+                            RoleArn::parse("arn:aws:iam::111122223333:role/old").unwrap()
+                        ),
+                        accept_unsafe: Some("it goes away in May".to_owned()),
+                        session_policy: false,
+                        ..default()
+                    }
+                ),
             ]
         );
         for empty in ["", "# nothing yet\n", "{}", "~"] {

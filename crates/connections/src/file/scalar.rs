@@ -8,14 +8,14 @@ use serde::{
 };
 
 /// A scalar, taken as the text that stands in the file: an External ID of digits stays as it is.
-pub(super) struct Scalar<F> {
+pub(crate) struct Scalar<F> {
     what: &'static str,
     check: F,
 }
 
 impl<T, F: FnOnce(&str) -> Result<T, String>> Scalar<F> {
     /// A text that passes the check; `what` it is goes into the message of one that is no text.
-    pub(super) fn new(what: &'static str, check: F) -> Self {
+    pub(crate) fn new(what: &'static str, check: F) -> Self {
         Self { what, check }
     }
 }
@@ -41,7 +41,7 @@ impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Scalar<F> {
 }
 
 /// The known word that the text is, or the problem with a suggestion.
-pub(super) fn one_of(
+pub(crate) fn one_of(
     text: &str,
     known: &[&'static str],
     what: &str,
@@ -62,4 +62,21 @@ pub(super) fn one_of(
         format!("known: {}", known.join(", "))
     };
     Err(format!("`{}` is not {what}; {rest}", text.escape_debug()))
+}
+
+/// A text as a YAML scalar on one line: as it is where every reader takes it for that text, else in
+/// double quotes, whose escapes are those of JSON.
+pub(crate) fn yaml(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_./:@=+-".contains(c);
+    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .split(' ')
+            .all(|word| !word.is_empty() && word.chars().all(is_word) && !word.ends_with(':'))
+        && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
+            .contains(&text.to_ascii_lowercase().as_str());
+    if is_plain {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
 }

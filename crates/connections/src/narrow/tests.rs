@@ -6,6 +6,7 @@ use flowrun_card::{Permissions, Text};
 use proptest::prelude::*;
 
 use super::*;
+use crate::{AwsS3Definition, Connection};
 
 fn known(text: &str) -> Text {
     Text::Known(text.to_owned())
@@ -29,11 +30,12 @@ fn permissions(needed: &[(&[&'static str], Resource)]) -> Vec<Permission> {
 }
 
 fn connection(role_arn: &str, endpoint: Endpoint) -> Connection {
-    Connection {
+    let definition = AwsS3Definition {
         role_arn: Some(RoleArn::parse(role_arn).unwrap()),
         endpoint,
-        ..Connection::new("vault", "connections.yaml")
-    }
+        ..AwsS3Definition::default()
+    };
+    Connection::new("vault", "connections.yaml", definition)
 }
 
 fn on_aws() -> Connection {
@@ -46,7 +48,7 @@ fn elsewhere() -> Connection {
 
 fn narrow(needed: &[Permission], connection: &Connection) -> Result<SessionPolicy, CardError> {
     let scope = Scope::permissions(needed);
-    SessionPolicy::of(&scope, connection).map(Option::unwrap)
+    SessionPolicy::of(&scope, connection.aws().unwrap()).map(Option::unwrap)
 }
 
 #[test]
@@ -84,13 +86,11 @@ fn a_policy_has_what_is_needed_and_what_s3_needs_beside() {
 fn only_a_role_is_narrowed_and_only_if_the_connection_does_not_say_off() {
     let read = Scope::permissions(permissions(&[(&["s3:GetObject"], object("in", "a"))]));
     let document = Scope::policy(NOTHING);
-    let without_role = Connection::new("keys", "connections.yaml");
-    let off = Connection {
-        session_policy: false,
-        ..on_aws()
-    };
+    let without_role = Connection::new("keys", "connections.yaml", AwsS3Definition::default());
+    let mut off = on_aws();
+    off.aws_mut().unwrap().session_policy = false;
     let is_narrowed = |scope: &Scope, connection: &Connection| {
-        let policy = SessionPolicy::of(scope, connection);
+        let policy = SessionPolicy::of(scope, connection.aws().unwrap());
         policy
             .map(|policy| policy.is_some())
             .map_err(|error| error.to_string())
@@ -167,7 +167,7 @@ fn a_policy_becomes_wider_step_by_step_and_never_goes() {
         error.help.as_deref().unwrap_or_default()
     ));
     // A card's own policy is as narrow as it asked for.
-    let given = SessionPolicy::of(&Scope::policy(NOTHING), &on_aws())
+    let given = SessionPolicy::of(&Scope::policy(NOTHING), on_aws().aws().unwrap())
         .unwrap()
         .unwrap();
     assert!(!given.widen());

@@ -7,7 +7,7 @@ use flowrun_card::{ConnectionRef, Connections, RunIdentity, Scope, SessionReques
 
 use super::*;
 use crate::{
-    FILE_NAME, Records, SandboxPort, record_proof,
+    AwsS3Definition, FILE_NAME, Records, SandboxPort, record_proof,
     testing::{Answer, FakeSandbox, FakeSts, Form, ManualTime, assumed, caller, refused},
 };
 
@@ -354,12 +354,13 @@ async fn a_store_that_speaks_no_sts_is_no_failure() {
     ] {
         let sts = FakeSts::start(move |_| refused(status, code, "no"));
         let folder = tempfile::tempdir().unwrap();
-        let connection = Connection {
+        let definition = AwsS3Definition {
             region: Some("us-east-1".to_owned()),
             endpoint: Endpoint::Url(sts.url.clone()),
             base: crate::Base::Environment,
-            ..Connection::new("minio", folder.path().join(FILE_NAME))
+            ..AwsS3Definition::default()
         };
+        let connection = Connection::new("minio", folder.path().join(FILE_NAME), definition);
         let base = aws_types::SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(
@@ -369,7 +370,9 @@ async fn a_store_that_speaks_no_sts_is_no_failure() {
             .endpoint_url(&sts.url)
             .retry_config(aws_config::retry::RetryConfig::disabled())
             .build();
-        let told = Sts::new(&base, &connection).identity_if_told().await;
+        let told = Sts::new(&base, connection.aws().unwrap())
+            .identity_if_told()
+            .await;
         assert_eq!(told.is_ok(), is_fine, "{code}");
     }
 }

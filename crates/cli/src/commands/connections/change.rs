@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flowrun_connections::{Connection, Edit, move_proof};
 
-use super::{new::base, next_command, say_done, used_by::Use, write};
+use super::{aws, aws_mut, new::base, next_command, say_done, used_by::Use, write};
 use crate::{
     args::EditConnection,
     exit::Exit,
@@ -17,7 +17,8 @@ pub(super) fn edit(
     arguments: &EditConnection,
 ) -> Result<Exit, Exit> {
     let mut new = old.clone();
-    if arguments.role_arn.is_some() && old.role_arn.is_none() {
+    let was = aws(old)?;
+    if arguments.role_arn.is_some() && was.role_arn.is_none() {
         render::error(
             &format!("the connection `{}` has no role", old.nickname),
             Some(if old.is_pending() {
@@ -34,23 +35,24 @@ pub(super) fn edit(
         }
     };
     set(&mut new.description, &arguments.description);
-    set(&mut new.region, &arguments.place.region);
+    let is = aws_mut(&mut new)?;
+    set(&mut is.region, &arguments.place.region);
     if arguments.role_arn.is_some() {
-        new.role_arn.clone_from(&arguments.role_arn);
+        is.role_arn.clone_from(&arguments.role_arn);
     }
     if let Some(endpoint) = &arguments.place.endpoint {
-        new.endpoint = endpoint.clone();
+        is.endpoint = endpoint.clone();
     }
     if let Some(base) = base(&arguments.place) {
-        new.base = base;
+        is.base = base;
     }
     let is_other =
-        (&new.role_arn, &new.endpoint, &new.base) != (&old.role_arn, &old.endpoint, &old.base);
+        (&is.role_arn, &is.endpoint, &is.base) != (&was.role_arn, &was.endpoint, &was.base);
     if is_other {
         // What a person accepted of the one role says nothing of another.
-        new.accept_unsafe = None;
+        is.accept_unsafe = None;
     }
-    set(&mut new.accept_unsafe, &arguments.accept_unsafe);
+    set(&mut is.accept_unsafe, &arguments.accept_unsafe);
     if new == *old {
         render::error(
             "there is nothing to change",
@@ -105,7 +107,7 @@ pub(super) fn delete(connection: &Connection, uses: &[Use]) -> Result<Exit, Exit
     write(&connection.file, &Edit::Remove(connection))?;
     forget(connection, None);
     say_done(&format!("`{}` is deleted", connection.nickname));
-    if let Some(role) = &connection.role_arn {
+    if let Some(role) = connection.aws().and_then(|aws| aws.role_arn.clone()) {
         plain::print(&format!(
             "the role `{role}` still trusts us: its owner ends that by deleting it or its trust \
              policy"

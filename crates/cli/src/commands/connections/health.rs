@@ -38,7 +38,7 @@ impl Conditions {
             Err(_) => return Condition::Unknown,
         };
         match record {
-            _ if connection.role_arn.is_none() => {
+            _ if connection.aws().is_some_and(|aws| aws.role_arn.is_none()) => {
                 Condition::NoRole(record.map(|record| record.when))
             }
             Some(record) => Condition::Proven(record.health, record.when),
@@ -68,9 +68,7 @@ impl Condition {
             Condition::Unknown => "unknown",
             Condition::Proven(Health::Verified, _) => "verified",
             Condition::Proven(Health::TrustedByPrincipal, _) => "by principal",
-            Condition::Proven(Health::Unsafe, _) if connection.accept_unsafe.is_some() => {
-                "unsafe, accepted"
-            }
+            Condition::Proven(Health::Unsafe, _) if is_accepted(connection) => "unsafe, accepted",
             Condition::Proven(Health::Unsafe, _) => "unsafe",
             Condition::Proven(Health::NotVerified, _) => "not verified",
         }
@@ -103,11 +101,18 @@ impl Condition {
                 Health::Verified | Health::TrustedByPrincipal | Health::NotApplicable,
                 _,
             ) => Some(true),
-            Condition::Proven(Health::Unsafe, _) if connection.accept_unsafe.is_some() => None,
+            Condition::Proven(Health::Unsafe, _) if is_accepted(connection) => None,
             Condition::Proven(Health::Unsafe | Health::NotVerified, _) | Condition::Unknown => {
                 Some(false)
             }
             Condition::Pending | Condition::NotProven => None,
         }
     }
+}
+
+/// Whether a person has accepted that its role is unsafe.
+fn is_accepted(connection: &Connection) -> bool {
+    connection
+        .aws()
+        .is_some_and(|aws| aws.accept_unsafe.is_some())
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anstyle::Style;
-use flowrun_connections::{AwsS3, Connection, ConnectionStore};
+use flowrun_connections::{AwsConnection, Connection, ConnectionStore};
 use serde_json::{Value as Json, json};
 
 use super::health::{Condition, Conditions};
@@ -54,11 +54,13 @@ fn table(connections: &[(&Connection, Condition)]) -> String {
     let rows: Vec<[String; 6]> = connections
         .iter()
         .map(|(connection, condition)| {
+            let aws = connection.aws();
             [
                 connection.nickname.clone(),
-                "aws_s3".to_owned(),
-                account(connection).unwrap_or("-").to_owned(),
-                connection.region.clone().unwrap_or_else(|| "-".to_owned()),
+                connection.kind().name.to_owned(),
+                aws.and_then(account).unwrap_or_else(|| "-".to_owned()),
+                aws.and_then(|aws| aws.region.clone())
+                    .unwrap_or_else(|| "-".to_owned()),
                 condition.words(connection).to_owned(),
                 condition
                     .when()
@@ -101,22 +103,23 @@ fn table(connections: &[(&Connection, Condition)]) -> String {
 }
 
 fn as_json(connection: &Connection, condition: &Condition) -> Json {
+    let aws = connection.aws();
     json!({
         "nickname": connection.nickname,
-        "type": <AwsS3 as flowrun_card::ConnectionKind>::NAME,
+        "type": connection.kind().name,
         "description": connection.description,
-        "role_arn": connection.role_arn.as_ref().map(|role| role.as_str()),
-        "account": account(connection),
-        "region": connection.region,
+        "role_arn": aws.and_then(|aws| Some(aws.role_arn.as_ref()?.to_string())),
+        "account": aws.and_then(account),
+        "region": aws.and_then(|aws| aws.region.clone()),
         "health": condition.name(),
-        "accept_unsafe": connection.accept_unsafe,
+        "accept_unsafe": aws.and_then(|aws| aws.accept_unsafe.clone()),
         "proven_at": condition.when().map(|when| when.to_string()),
         "file": connection.file.display().to_string(),
     })
 }
 
-fn account(connection: &Connection) -> Option<&str> {
-    Some(connection.role_arn.as_ref()?.account())
+fn account(connection: AwsConnection<'_>) -> Option<String> {
+    Some(connection.role_arn.as_ref()?.account().to_owned())
 }
 
 /// A folder right below that has a connection file, the first by name: where flows often are.

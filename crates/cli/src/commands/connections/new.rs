@@ -6,14 +6,14 @@
 use std::path::Path;
 
 use flowrun_connections::{
-    Base, Connection, ConnectionStore, Edit, Endpoint, Health, RoleArn, Trust, check_region,
-    file_for, new_external_id,
+    AwsS3Definition, Base, Connection, ConnectionStore, Edit, Endpoint, Health, RoleArn, Trust,
+    check_region, file_for, new_external_id,
 };
 
 use clap::ValueEnum as _;
 
 use super::{
-    Asker, ask, next_command, say_done, seed, test,
+    Asker, ask, aws_mut, next_command, say_done, seed, test,
     trust::{Instructions, Wanted},
     write,
 };
@@ -59,12 +59,12 @@ pub(in crate::commands) fn make(
         if prove(asker, &connection, &role, None)? {
             return Ok(Made::Ready);
         }
-        Instructions::of(asker, &connection, &arguments.by)?.show(&connection, wanted)?;
+        Instructions::of(asker, &connection, &arguments.by)?.show(wanted)?;
         return Ok(wait(asker, &connection, Exit::Connection));
     }
     let instructions = Instructions::of(asker, &connection, &arguments.by)?;
     write(&connection.file, &Edit::Add(&connection))?;
-    instructions.show(&connection, wanted)?;
+    instructions.show(wanted)?;
     if ask::is_possible() {
         return ask_role(asker, &connection, &instructions, wanted);
     }
@@ -88,12 +88,12 @@ pub(super) fn finish(
         if prove(asker, connection, role, arguments.accept_unsafe.as_ref())? {
             return Ok(Exit::Done);
         }
-        Instructions::of(asker, connection, &arguments.by)?.show(connection, wanted)?;
+        Instructions::of(asker, connection, &arguments.by)?.show(wanted)?;
         wait(asker, connection, Exit::Connection);
         return Ok(Exit::Connection);
     }
     let instructions = Instructions::of(asker, connection, &arguments.by)?;
-    instructions.show(connection, wanted)?;
+    instructions.show(wanted)?;
     if ask::is_possible() {
         return Ok(match ask_role(asker, connection, &instructions, wanted)? {
             Made::Ready => Exit::Done,
@@ -123,8 +123,8 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
             return Err(Exit::Invalid);
         }
     };
-    connection.description.clone_from(&arguments.description);
-    connection.endpoint = match &arguments.place.endpoint {
+    let mut definition = AwsS3Definition::default();
+    definition.endpoint = match &arguments.place.endpoint {
         Some(endpoint) => endpoint.clone(),
         None if ask::is_possible() => {
             let question =
@@ -136,38 +136,41 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
         }
         None => Endpoint::Aws,
     };
-    connection.base = match base(&arguments.place) {
+    definition.base = match base(&arguments.place) {
         Some(base) => base,
         // It needs this one.
-        None if connection.endpoint == Endpoint::Sandbox => Base::Sandbox,
+        None if definition.endpoint == Endpoint::Sandbox => Base::Sandbox,
         None => Base::Default,
     };
-    connection.region.clone_from(&arguments.place.region);
-    if connection.region.is_none() && connection.endpoint != Endpoint::Sandbox && ask::is_possible()
+    definition.region.clone_from(&arguments.place.region);
+    if definition.region.is_none() && definition.endpoint != Endpoint::Sandbox && ask::is_possible()
     {
         let question = "region, such as eu-central-1 (Enter: that of the base credentials)";
-        connection.region = ask::ask_until(question, |text| match text {
+        definition.region = ask::ask_until(question, |text| match text {
             "" => Ok(None),
             text => check_region(text).map(Some),
         })?;
     }
     if !arguments.no_role {
         match arguments.trust {
-            TrustBy::Principal => connection.trust = Trust::Principal,
+            TrustBy::Principal => definition.trust = Trust::Principal,
             TrustBy::ExternalId => {}
         }
-        connection.external_id = external_id(&asker.store, arguments)?;
+        definition.external_id = external_id(&asker.store, arguments)?;
     }
-    let with_role = Connection {
+    connection.description.clone_from(&arguments.description);
+    connection.definition = AwsS3Definition {
         role_arn: arguments.role_arn.clone(),
-        ..connection.clone()
-    };
-    with_role.check().map_err(|problem| invalid(&problem))?;
+        ..definition.clone()
+    }
+    .into();
+    connection.check().map_err(|problem| invalid(&problem))?;
+    connection.definition = definition.into();
     Ok(connection)
 }
 
 fn named(store: &ConnectionStore, nickname: &str, file: &Path) -> Result<Connection, String> {
-    let connection = Connection::new(nickname, file);
+    let connection = Connection::new(nickname, file, AwsS3Definition::default());
     connection.check()?;
     match store.list().find(|other| other.nickname == nickname) {
         Some(other) => Err(format!(
@@ -194,6 +197,7 @@ fn external_id(store: &ConnectionStore, arguments: &NewConnection) -> Result<Opt
     };
     let shared = store
         .list()
+        .filter_map(Connection::aws)
         .find(|other| other.external_id.as_ref() == Some(adopted));
     match shared {
         // Who may use the one could use the other.
@@ -256,7 +260,7 @@ fn ask_role(
         })?;
         match answer {
             Answer::Later => return Ok(wait(asker, connection, Exit::Done)),
-            Answer::Form(form) => instructions.show(connection, &wanted.with_form(form))?,
+            Answer::Form(form) => instructions.show(&wanted.with_form(form))?,
             Answer::Role(role) if prove(asker, connection, &role, None)? => return Ok(Made::Ready),
             Answer::Role(_) => plain::print("mend the role and give its ARN again"),
         }
@@ -271,10 +275,9 @@ fn prove(
     role: &RoleArn,
     accept_unsafe: Option<&String>,
 ) -> Result<bool, Exit> {
-    let mut finished = Connection {
-        role_arn: Some(role.clone()),
-        ..pending.clone()
-    };
+    let mut finished = pending.clone();
+    let definition = aws_mut(&mut finished)?;
+    definition.role_arn = Some(role.clone());
     if let Err(problem) = finished.check() {
         render::error(&problem, None);
         return Ok(false);
@@ -292,7 +295,7 @@ fn prove(
         if proof.verdict.health() != Health::Unsafe || accept_unsafe.is_none() {
             return Ok(false);
         }
-        finished.accept_unsafe = accept_unsafe.cloned();
+        aws_mut(&mut finished)?.accept_unsafe = accept_unsafe.cloned();
     }
     write(
         &pending.file,

@@ -7,7 +7,7 @@
 use flowrun_connections::{Connection, Edit, new_external_id};
 
 use super::{
-    Asker, next_command, say_done, test,
+    Asker, aws, aws_mut, next_command, say_done, test,
     trust::{Instructions, Wanted},
     write,
 };
@@ -23,7 +23,8 @@ pub(super) fn run(
     old: &Connection,
     arguments: &RotateConnection,
 ) -> Result<Exit, Exit> {
-    if old.role_arn.is_none() || old.external_id.is_none() {
+    let definition = aws(old)?;
+    if definition.role_arn.is_none() || definition.external_id.is_none() {
         let help = old
             .is_pending()
             .then_some("delete it and make a new one, where its External ID shall not be used");
@@ -36,7 +37,7 @@ pub(super) fn run(
         );
         return Err(Exit::Invalid);
     }
-    match &old.next_external_id {
+    match &definition.next_external_id {
         None => begin(asker, old, arguments),
         Some(next) => {
             let next = next.clone();
@@ -53,13 +54,11 @@ fn begin(asker: &Asker, old: &Connection, arguments: &RotateConnection) -> Resul
         );
         Exit::Failed
     })?;
-    let new = Connection {
-        next_external_id: Some(next),
-        ..old.clone()
-    };
+    let mut new = old.clone();
+    aws_mut(&mut new)?.next_external_id = Some(next);
     let instructions = Instructions::of(asker, &new, &arguments.by)?;
     write(&old.file, &Edit::Replace { old, new: &new })?;
-    instructions.show(&new, &Wanted::default())?;
+    instructions.show(&Wanted::default())?;
     plain::print(&format!(
         "runs go on with the old External ID; once the role has that trust policy:\n  {}",
         next_command(&asker.folder, &format!("rotate {}", old.nickname))
@@ -73,11 +72,10 @@ fn end(
     next: String,
     arguments: &RotateConnection,
 ) -> Result<Exit, Exit> {
-    let new = Connection {
-        external_id: Some(next),
-        next_external_id: None,
-        ..old.clone()
-    };
+    let mut new = old.clone();
+    let definition = aws_mut(&mut new)?;
+    definition.external_id = Some(next);
+    definition.next_external_id = None;
     let proof = asker.prove(&new).map_err(|failure| {
         plain::print(&plain::card_failure(&failure));
         Exit::Connection
@@ -86,12 +84,12 @@ fn end(
     plain::print(test::told(&new, &proof).trim_end());
     if let Some(failure) = test::failure_of(&new, &proof.verdict) {
         plain::print(&plain::card_failure(&failure));
-        Instructions::of(asker, old, &arguments.by)?.show(old, &Wanted::default())?;
+        Instructions::of(asker, old, &arguments.by)?.show(&Wanted::default())?;
         return Err(Exit::Connection);
     }
     write(&old.file, &Edit::Replace { old, new: &new })?;
     test::remember(&new, &proof);
-    Instructions::of(asker, &new, &arguments.by)?.show(&new, &Wanted::default())?;
+    Instructions::of(asker, &new, &arguments.by)?.show(&Wanted::default())?;
     say_done(
         "the new External ID is in use; once every copy of the file has it, that trust policy ends \
          the old one",

@@ -9,12 +9,12 @@ use std::{
 };
 
 use flowrun_card::{Permission, Piece, Resource};
-use flowrun_connections::{Connection, Endpoint, RoleArn, Trusted, trust_policy};
+use flowrun_connections::{AwsConnection, Connection, Endpoint, RoleArn, Trusted, trust_policy};
 use flowrun_iam::Policy;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    ask, say_done,
+    ask, aws, say_done,
     trust::{Wanted, role_name},
 };
 use crate::{context::reason, exit::Exit, render};
@@ -37,6 +37,7 @@ pub(super) fn offer(
     wanted: &Wanted,
 ) -> Result<Option<RoleArn>, Exit> {
     let path = connection.file.with_file_name("sandbox.yaml");
+    let connection = aws(connection)?;
     let is_missing = connection.endpoint == Endpoint::Sandbox && !path.exists();
     match (is_wanted, is_missing) {
         (true, false) => {
@@ -67,14 +68,14 @@ pub(super) fn offer(
     make(connection, wanted, &path).map(Some)
 }
 
-fn make(connection: &Connection, wanted: &Wanted, path: &Path) -> Result<RoleArn, Exit> {
+fn make(connection: AwsConnection<'_>, wanted: &Wanted, path: &Path) -> Result<RoleArn, Exit> {
     let failed = |message: String| {
         render::error(&message, None);
         Exit::Failed
     };
     let trusted = Trusted::Account(OURS.to_owned());
     let trust =
-        trust_policy(connection, trusted, "aws").map_err(|error| failed(error.to_string()))?;
+        trust_policy(&connection, trusted, "aws").map_err(|error| failed(error.to_string()))?;
     let policy = match &wanted.permissions {
         Some(permissions) => Policy::of_permissions(permissions, "aws").to_value(),
         None => json!({

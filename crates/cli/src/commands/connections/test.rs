@@ -87,9 +87,12 @@ pub(super) fn told(connection: &Connection, proof: &Proof) -> String {
 
 /// A probe as a line.
 fn line(connection: &Connection, probe: &Probe) -> String {
+    let aws = connection.aws();
     let with = match probe.kind {
-        ProbeKind::OwnId if connection.external_id.is_some() => "with its External ID",
-        ProbeKind::OwnId if connection.trust == Trust::Principal => "as ourselves",
+        ProbeKind::OwnId if aws.is_some_and(|aws| aws.external_id.is_some()) => {
+            "with its External ID"
+        }
+        ProbeKind::OwnId if aws.is_some_and(|aws| aws.trust == Trust::Principal) => "as ourselves",
         ProbeKind::OwnId => "as the connection says",
         ProbeKind::NoId => "without an External ID",
         ProbeKind::RandomId => "with a random External ID",
@@ -128,6 +131,7 @@ pub(super) fn failure_of(connection: &Connection, verdict: &Verdict) -> Option<C
         Verdict::NotVerified { failure, .. } => return Some(failure.clone()),
         _ => return None,
     };
+    let aws = connection.aws()?;
     let how = match entered.as_slice() {
         [ProbeKind::NoId] => "without an External ID",
         [ProbeKind::RandomId] => "with a random External ID",
@@ -138,13 +142,13 @@ pub(super) fn failure_of(connection: &Connection, verdict: &Verdict) -> Option<C
         format!("the role is unsafe: it is assumed {how}"),
     )
     .context("connection", connection.nickname.as_str());
-    if let Some(role) = &connection.role_arn {
+    if let Some(role) = &aws.role_arn {
         failure = failure.context("role_arn", role.as_str());
     }
-    if let Some(words) = &connection.accept_unsafe {
+    if let Some(words) = &aws.accept_unsafe {
         return Some(failure.help(format!("flows use it all the same, because: {words}")));
     }
-    let help = if connection.external_id.is_some() {
+    let help = if aws.external_id.is_some() {
         format!(
             "ask its owner for a trust policy with `StringEquals` on `sts:ExternalId`, then test \
              again; no flow uses the role until then, or until the connection says why it shall: \
@@ -187,7 +191,7 @@ fn as_json(connection: &Connection, proof: &Proof) -> Json {
     json!({
         "nickname": connection.nickname,
         "verdict": proof.verdict.health().name(),
-        "accept_unsafe": connection.accept_unsafe,
+        "accept_unsafe": connection.aws().and_then(|aws| aws.accept_unsafe.clone()),
         "when": proof.when.to_string(),
         "probes": probes,
         "identity": proof.identity.as_ref().map(|identity| &identity.arn),

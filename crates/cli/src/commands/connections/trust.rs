@@ -1,10 +1,10 @@
 //! Whom the role of a connection has to trust, as its owner needs to know it.
 
 use flowrun_card::{CardError, Permission};
-use flowrun_connections::{Connection, Trust, Trusted, partition_of, trust_policy};
+use flowrun_connections::{AwsConnection, Connection, Trust, Trusted, partition_of, trust_policy};
 use flowrun_iam::{Policy, TrustPolicy, format};
 
-use super::Asker;
+use super::{Asker, aws};
 use crate::{
     args::{ByHand, PolicyFormat},
     commands::policy::{POLICY_NAME, in_form},
@@ -15,7 +15,8 @@ use crate::{
 /// What the owner of a role is told.
 #[derive(Debug)]
 pub(in crate::commands) struct Instructions {
-    account: Option<String>,
+    rows: [(&'static str, Option<String>); 3],
+    role_name: String,
     partition: String,
     policy: TrustPolicy,
 }
@@ -45,17 +46,24 @@ impl Instructions {
         connection: &Connection,
         by: &ByHand,
     ) -> Result<Self, Exit> {
+        let connection = aws(connection)?;
         let (trusted, partition) = trusted(asker, connection, by)?;
         let account = match &trusted {
             Trusted::Account(account) => Some(account.clone()),
             Trusted::Principals(_) => None,
         };
-        let policy = trust_policy(connection, trusted, &partition).map_err(|error| {
+        let policy = trust_policy(&connection, trusted, &partition).map_err(|error| {
             render::error(&error.to_string(), None);
             Exit::Invalid
         })?;
+        let rows = [
+            ("Account ID", account),
+            ("External ID", connection.external_id.clone()),
+            ("next External ID", connection.next_external_id.clone()),
+        ];
         Ok(Self {
-            account,
+            rows,
+            role_name: role_name(connection, None),
             partition,
             policy,
         })
@@ -68,13 +76,8 @@ impl Instructions {
 
     /// Shows them: what is to be pasted on standard output, so that it can go into a file, and the
     /// rest on standard error.
-    pub(super) fn show(&self, connection: &Connection, wanted: &Wanted) -> Result<(), Exit> {
-        let rows = [
-            ("Account ID", self.account.as_ref()),
-            ("External ID", connection.external_id.as_ref()),
-            ("next External ID", connection.next_external_id.as_ref()),
-        ];
-        for (name, value) in rows {
+    pub(super) fn show(&self, wanted: &Wanted) -> Result<(), Exit> {
+        for (name, value) in &self.rows {
             if let Some(value) = value {
                 plain::print(&format!("  {DIM}{name:16}{DIM:#}  {value}"));
             }
@@ -91,8 +94,12 @@ impl Instructions {
             }
             return Ok(());
         }
-        let name = role_name(connection, None);
-        let role = format::Role::new(&name, Some(self.policy.clone()), POLICY_NAME, &policy);
+        let role = format::Role::new(
+            &self.role_name,
+            Some(self.policy.clone()),
+            POLICY_NAME,
+            &policy,
+        );
         let role = role.map_err(|error| {
             render::error(&error.to_string(), None);
             Exit::Invalid
@@ -104,14 +111,18 @@ impl Instructions {
 }
 
 /// The role's own name, the given one, or one after the connection.
-pub(in crate::commands) fn role_name(connection: &Connection, given: Option<&str>) -> String {
+pub(in crate::commands) fn role_name(connection: AwsConnection<'_>, given: Option<&str>) -> String {
     let role = connection.role_arn.as_ref();
     let own = role.and_then(|role| role.as_str().rsplit('/').next());
     own.or(given)
         .map_or_else(|| format!("flowrun-{}", connection.nickname), str::to_owned)
 }
 
-fn trusted(asker: &Asker, connection: &Connection, by: &ByHand) -> Result<(Trusted, String), Exit> {
+fn trusted(
+    asker: &Asker,
+    connection: AwsConnection<'_>,
+    by: &ByHand,
+) -> Result<(Trusted, String), Exit> {
     let by_region = || {
         let region = connection.region.as_deref().unwrap_or_default();
         partition_of(region).to_owned()
@@ -154,7 +165,7 @@ fn partition_of_arn(arn: &str) -> Option<&str> {
         .filter(|partition| !partition.is_empty())
 }
 
-fn unknown(failure: CardError, connection: &Connection) -> Exit {
+fn unknown(failure: CardError, connection: AwsConnection<'_>) -> Exit {
     let by_hand = match connection.trust {
         Trust::ExternalId => "give your account by hand: `--account-id ID`",
         Trust::Principal => "name whom the role trusts: `--principal ARN`",

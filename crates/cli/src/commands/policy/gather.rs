@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowrun_card::{ConnectionKind as _, Permission, Value};
-use flowrun_connections::{AwsS3, Connection, ConnectionStore};
+use flowrun_connections::{AwsConnection, AwsS3, Connection, ConnectionStore};
 use flowrun_engine::{CardPermission, Checked, Plan, Source};
 
 use crate::{
@@ -71,6 +71,11 @@ pub(super) struct From {
 }
 
 impl Needed {
+    /// The connection, where it is there and of AWS.
+    pub(super) fn aws(&self) -> Option<AwsConnection<'_>> {
+        self.connection.as_ref()?.aws()
+    }
+
     /// Whether IAM has a policy for it.
     pub(super) fn has_policy(&self) -> bool {
         self.kind == AwsS3::NAME

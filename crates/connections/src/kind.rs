@@ -1,0 +1,99 @@
+//! What a kind of connection is: one declaration, from which its files, edits, commands, proofs and
+//! sessions come.
+
+use std::{any::Any, sync::Arc};
+
+use flowrun_card::{BoxFuture, CardError, RunIdentity, Scope};
+use serde::de::MapAccess;
+use serde_json::Value as Json;
+
+use crate::{AwsS3Definition, Connection, ConnectionStore, Proof};
+
+/// All kinds. A new one is added here and to [`Definition`](crate::Definition).
+pub const KINDS: [&KindSpec; 1] = [&AwsS3Definition::SPEC];
+
+/// What a kind says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KindSpec {
+    /// Its name in connection files, such as `aws_s3`.
+    pub name: &'static str,
+    /// What connections of that kind lead to, in a line.
+    pub about: &'static str,
+    /// The keys that it has beside `type` and `description`, in the order in which they are written
+    /// and asked for.
+    pub keys: &'static [KeySpec],
+}
+
+/// A key of a kind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Its name in connection files.
+    pub name: &'static str,
+    /// What it says, in a line.
+    pub help: &'static str,
+    /// Whether each connection of the kind has it.
+    pub is_required: bool,
+    /// Whether its value is a secret or holds some.
+    pub is_secret: bool,
+}
+
+impl KeySpec {
+    pub(crate) const fn optional(name: &'static str, help: &'static str) -> Self {
+        Self {
+            name,
+            help,
+            is_required: false,
+            is_secret: false,
+        }
+    }
+}
+
+/// A session of whatever kind: the [`Session`](flowrun_card::ConnectionKind::Session) of that one.
+pub(crate) type Session = Arc<dyn Any + Send + Sync>;
+
+/// Who asks for a session, and for which.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    pub(crate) store: &'a ConnectionStore,
+    pub(crate) connection: &'a Connection,
+    pub(crate) scope: &'a Scope,
+    pub(crate) run: &'a RunIdentity,
+}
+
+/// The definition of a connection of one kind: what its keys say.
+pub(crate) trait Kind {
+    const SPEC: KindSpec;
+
+    /// Reads the value of one of the keys of the kind.
+    ///
+    /// # Errors
+    /// Where it is not known for certain what the value means.
+    fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: &'static str,
+        entries: &mut A,
+    ) -> Result<(), A::Error>;
+
+    /// Checks the rules that concern more than one key.
+    ///
+    /// # Errors
+    /// The first that is broken.
+    fn check(&self) -> Result<(), String>;
+
+    /// The values of the keys as YAML, in the order of the declaration; `None` for those that there
+    /// is no need to write.
+    fn values(&self) -> Vec<Option<String>>;
+
+    /// What a proof is about: where that changes, the proof is gone.
+    fn proven(&self) -> Json;
+
+    /// Opens a session, or says what to check.
+    fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Session, CardError>>;
+
+    /// Finds out whether the connection works and is safe.
+    fn prove<'a>(
+        &'a self,
+        store: &'a ConnectionStore,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Proof, CardError>>;
+}
