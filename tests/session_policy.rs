@@ -279,19 +279,41 @@ fn a_connection_can_turn_it_off() {
     );
 }
 
-#[test]
-fn a_flow_that_needs_too_much_is_refused_and_never_runs_under_the_whole_role() {
-    let served = Served::start("");
-    let mut flow = "flow: wide\nconnections: { source: demo-reports }\ncards:\n".to_owned();
-    for number in 0..40 {
+/// Cards that read as many buckets, each another one.
+fn wide(count: usize) -> String {
+    let mut flow =
+        "flow: wide\nconnections: { source: demo-reports }\nmax_parallel: 4\ncards:\n".to_owned();
+    for number in 0..count {
         writeln!(
             flow,
-            "  c{number}: {{ card: s3.head_object, connection: source, with: {{ bucket: \
-             a-bucket-with-a-long-name-{number:02}, key: k }} }}"
+            "  c{number}: {{ card: s3.list_objects, connection: source, with: {{ bucket: \
+             a-bucket-with-a-name-that-leaves-no-room-for-others-{number:02} }} }}"
         )
         .unwrap();
     }
-    served.folder.write("wide.yaml", &flow);
+    flow
+}
+
+#[test]
+fn cards_have_sessions_of_their_own_where_one_cannot_hold_them_all() {
+    let served = Served::start("");
+    served.folder.write("wide.yaml", wide(40));
+    let run = served.flowrun("wide.yaml");
+    // None of the buckets is there: the flow fails by that.
+    assert_eq!(run.code, Some(1), "{run}");
+    assert!(run.stderr.contains("error[not_found]"), "{run}");
+    let assumed = served.assumed();
+    assert!((1..=40).contains(&assumed.len()), "{assumed:?}");
+    for (_, policy) in &assumed {
+        let policy = policy.as_ref().unwrap().to_string();
+        assert_eq!(policy.matches("a-bucket-with").count(), 1, "{policy}");
+    }
+}
+
+#[test]
+fn a_flow_that_needs_too_much_is_refused_and_never_runs_under_the_whole_role() {
+    let served = Served::start("");
+    served.folder.write("wide.yaml", wide(65));
     let run = served.flowrun("wide.yaml");
     assert_eq!(run.code, Some(4), "{run}");
     for part in [

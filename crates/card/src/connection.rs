@@ -251,6 +251,13 @@ pub trait Connections: Send + Sync + 'static {
         request: SessionRequest,
     ) -> BoxFuture<'_, Result<Arc<dyn Any + Send + Sync>, CardError>>;
 
+    /// Whether one session can be narrowed to exactly these permissions. Where it cannot, a run asks
+    /// for a session for each card, with what that one needs. Does no I/O.
+    fn holds(&self, connection: &ConnectionRef, permissions: &[Permission]) -> bool {
+        let _ = (connection, permissions);
+        true
+    }
+
     /// Forgets the sessions of a run that ended.
     fn release(&self, run_id: &str) {
         let _ = run_id;

@@ -106,6 +106,16 @@ impl SessionPolicy {
         }
     }
 
+    /// Whether one session policy has room for exactly these permissions; also where there is none.
+    pub(crate) fn holds(permissions: &[Permission], connection: AwsConnection<'_>) -> bool {
+        match &connection.role_arn {
+            Some(role) if connection.session_policy => {
+                fit(permissions, connection, role).is_ok_and(|fitted| fitted.rung <= Rung::Merged)
+            }
+            _ => true,
+        }
+    }
+
     fn new(
         connection: AwsConnection<'_>,
         role: &RoleArn,

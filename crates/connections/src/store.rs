@@ -11,8 +11,8 @@ use std::{
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use flowrun_card::{
-    BoxFuture, CardError, ConnectionInfo, Connections, ErrorKind, RunIdentity, Scope,
-    SessionRequest,
+    BoxFuture, CardError, ConnectionInfo, ConnectionRef, Connections, ErrorKind, Permission,
+    RunIdentity, Scope, SessionRequest,
 };
 use indexmap::IndexMap;
 
@@ -243,6 +243,12 @@ impl Connections for ConnectionStore {
                 .get(|_| true, connection.definition.open(opening))
                 .await
         })
+    }
+
+    fn holds(&self, connection: &ConnectionRef, permissions: &[Permission]) -> bool {
+        let known = self.connections.get(connection.nickname());
+        let aws = known.and_then(|known| known.aws());
+        aws.is_none_or(|aws| SessionPolicy::holds(permissions, aws))
     }
 
     fn release(&self, run_id: &str) {

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use super::{Plan, PlannedAction, Slot};
 use crate::{
     expression::{Binding, Foresight, RunField, foresee},
-    machine::BodyId,
+    machine::{BodyId, CardId},
 };
 
 /// What the cards of a flow need under one connection.
@@ -37,6 +37,7 @@ pub struct CardPermission {
     pub card: Arc<str>,
     /// The actions, and on what.
     pub permission: Permission,
+    pub(crate) id: CardId,
 }
 
 impl CardPermission {
@@ -160,7 +161,7 @@ impl Needs<'_> {
     fn body(&mut self, body: BodyId, path: &str) {
         let plan = self.plan;
         let cards = plan.body(body).map_or(&[][..], |body| &body.cards);
-        for card in cards.iter().filter_map(|card| plan.card(*card)) {
+        for (id, card) in cards.iter().filter_map(|id| Some((*id, plan.card(*id)?))) {
             let never = card.when.as_ref().is_some_and(|when| {
                 foresee(when, self.outlook) == Partial::Known(Value::Boolean(false))
             });
@@ -184,17 +185,23 @@ impl Needs<'_> {
                     card.permissions(&input, &mut needed);
                     let address = Arc::from(address);
                     for permission in needed.into_vec() {
-                        self.add(&address, permission, &foreseen.dynamic);
+                        self.add((id, &address), permission, &foreseen.dynamic);
                     }
                 }
             }
         }
     }
 
-    fn add(&mut self, card: &Arc<str>, permission: Permission, dynamic: &[(Span, Kinds)]) {
+    fn add(
+        &mut self,
+        (id, card): (CardId, &Arc<str>),
+        permission: Permission,
+        dynamic: &[(Span, Kinds)],
+    ) {
         let needed = CardPermission {
             card: Arc::clone(card),
             permission,
+            id,
         };
         match &needed.permission.connection {
             Some(PartialConnection::Known(connection)) => {

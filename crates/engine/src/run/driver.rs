@@ -19,6 +19,7 @@ use super::{
     evaluate::Globals,
     event::{Counts, RunEvent},
     journal::{JournalError, Ticket},
+    narrowed::Narrowed,
     store::Store,
     tasks::{Ended, Tasks, World},
     timers::Timers,
@@ -75,6 +76,7 @@ impl From<JournalError> for Halt {
 pub(super) struct Driver {
     pub(super) plan: Arc<Plan>,
     pub(super) world: World,
+    pub(super) connections: Arc<Narrowed>,
     pub(super) globals: Globals,
     pub(super) controls: Controls,
     pub(super) watch: Option<Watch>,
@@ -100,7 +102,9 @@ impl Driver {
         controls: Controls,
         watch: Option<Watch>,
     ) -> Self {
+        let store = Arc::clone(&world.connections);
         Self {
+            connections: Arc::new(Narrowed::new(store, &plan, &globals)),
             machine: Machine::new(Arc::clone(&plan.program), limits),
             store: Store::new(Arc::clone(&plan)),
             plan,

@@ -30,7 +30,6 @@ use self::{
     clock::SystemClock,
     driver::{Controls, Driver, Watch},
     evaluate::{Globals, View, guarded},
-    narrowed::Narrowed,
     tasks::World,
 };
 use crate::{
@@ -351,8 +350,6 @@ impl Run {
                 report
             }
             Ok(()) => {
-                let store = Arc::clone(&self.world.connections);
-                self.world.connections = Arc::new(Narrowed::new(store, &self.plan, &self.globals));
                 let driver = Driver::new(
                     self.plan,
                     self.limits,

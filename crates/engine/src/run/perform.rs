@@ -226,6 +226,7 @@ impl Driver {
                 let input = self.store.get(input).cloned().unwrap_or_default();
                 let progress = self.tasks.start(
                     &self.world,
+                    self.connections.of_card(place.card),
                     Arc::clone(card),
                     input,
                     address.clone(),

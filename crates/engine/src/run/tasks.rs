@@ -96,6 +96,7 @@ impl Tasks {
     pub(super) fn start(
         &mut self,
         world: &World,
+        connections: Arc<dyn Connections>,
         card: Arc<dyn DynCard>,
         input: Value,
         address: String,
@@ -108,7 +109,7 @@ impl Tasks {
             run: world.identity.clone(),
             address: address.clone(),
             attempt,
-            connections: Arc::clone(&world.connections),
+            connections,
             clock: Arc::clone(&world.clock),
             marks: Arc::new(JournalMarks {
                 address,

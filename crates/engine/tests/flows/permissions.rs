@@ -11,8 +11,8 @@ use std::{
 
 use flowrun_card::{
     BoxFuture, Card, CardError, CardSpec, ConnectionInfo, ConnectionRef, Connections, Ctx, Effect,
-    Example, Idempotency, InputError, Partial, PartialConnection, Permissions, Piece, Registry,
-    Resource, Scope, SessionRequest, Value,
+    Example, Idempotency, InputError, Partial, PartialConnection, Permission, Permissions, Piece,
+    Registry, Resource, Scope, SessionRequest, Value,
 };
 use flowrun_engine::{CheckOptions, Checked, ConnectionPermissions, Engine, RunStatus, Source};
 use insta::assert_snapshot;
@@ -492,11 +492,15 @@ cards:
 
 /// Notes each session that is asked for.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<SessionRequest>>>);
+struct Asked {
+    requests: Arc<Mutex<Vec<SessionRequest>>>,
+    /// The most permissions that one session holds; none where it holds all.
+    room: Option<usize>,
+}
 
 impl Asked {
     fn take(&self) -> Vec<SessionRequest> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.requests.lock().unwrap())
     }
 }
 
@@ -513,14 +517,21 @@ impl Connections for Asked {
         &self,
         request: SessionRequest,
     ) -> BoxFuture<'_, Result<Arc<dyn Any + Send + Sync>, CardError>> {
-        self.0.lock().unwrap().push(request.clone());
+        self.requests.lock().unwrap().push(request.clone());
         Shelves.session(request)
+    }
+
+    fn holds(&self, _: &ConnectionRef, permissions: &[Permission]) -> bool {
+        self.room.is_none_or(|room| permissions.len() <= room)
     }
 }
 
 /// Runs a flow, and gives the sessions that its cards asked for.
 async fn asked(flow: &str, inputs: &[(&str, Value)]) -> Vec<SessionRequest> {
-    let asked = Asked::default();
+    asked_of(Asked::default(), flow, inputs).await
+}
+
+async fn asked_of(asked: Asked, flow: &str, inputs: &[(&str, Value)]) -> Vec<SessionRequest> {
     let engine = Engine::builder()
         .registry(registry())
         .connections(asked.clone())
@@ -601,6 +612,52 @@ cards:
     };
     assert_eq!(list(0), list(1));
     assert_eq!(list(0), list(4));
+}
+
+#[tokio::test]
+async fn a_card_has_its_own_session_where_one_cannot_hold_all() {
+    let cards = |count: usize| {
+        let cards = (0..count).map(|number| {
+            format!(
+                "  c{number}: {{ for_each: vars.two, max_parallel: 1, card: test.get, connection: a, \
+                 with: {{ bucket: in, key: 'k{number}' }} }}\n"
+            )
+        });
+        let silent = "  no: { card: test.silent, connection: a, with: { bucket: in, key: k } }\n";
+        format!(
+            "max_parallel: 1\nvars: {{ two: [1, 2] }}\nconnections: {{ a: demo-vault, b: demo-vault }}\ncards:\n{}{silent}",
+            cards.collect::<String>()
+        )
+    };
+    let told = |requests: Vec<SessionRequest>| {
+        let scopes = requests.iter().map(|request| scope(&request.scope));
+        scopes.collect::<Vec<_>>()
+    };
+    let with_room = |room| Asked {
+        room: Some(room),
+        ..Asked::default()
+    };
+    // Each item of a loop in the session of its card; what no card says to need, not at all.
+    let own = told(asked_of(with_room(1), &cards(2), &[]).await);
+    assert_eq!(
+        own,
+        [
+            "",
+            "policy less",
+            "test:Get in/k0",
+            "test:Get in/k0",
+            "test:Get in/k1",
+            "test:Get in/k1",
+        ]
+    );
+    let all = "test:Get in/k0; test:Get in/k1";
+    let shared = told(asked_of(with_room(2), &cards(2), &[]).await);
+    assert_eq!(shared, [all, "policy less", all, all, all, all]);
+    // Beyond a number of cards one session serves all, whatever the store makes of it.
+    let many = told(asked_of(with_room(1), &cards(64), &[]).await);
+    assert_eq!(many[2], "test:Get in/k0");
+    let more = told(asked_of(with_room(1), &cards(65), &[]).await);
+    assert_eq!(more[2].matches("test:Get").count(), 65);
 }
 
 #[tokio::test]
