@@ -568,10 +568,10 @@ fn connections_that_cannot_be_read_are_refused() {
         "connections.yaml",
         "demo-reports: { type: aws_s3, secret_access_key: hidden }\n",
     );
-    assert_snapshot!(folder.flowrun("backup.yaml"), @r"
+    assert_snapshot!(folder.flowrun("backup.yaml"), @"
     exit 4
     -- stderr
-    error: FOLDER/connections.yaml:1:31: demo-reports: `secret_access_key` is not a key of a connection; known: `type`, `description`, `role_arn`, `external_id`, `next_external_id`, `trust`, `accept_unsafe`, `session_policy`, `region`, `endpoint`, `base`
+    error: FOLDER/connections.yaml:1:50: demo-reports.secret_access_key: `secret_access_key` is a secret and does not stand here as it is; say where it is: `secret_access_key: { env: NAME }` or `secret_access_key: { file: PATH }`
     ");
     std::fs::remove_file(folder.path().join("connections.yaml")).unwrap();
     assert_snapshot!(folder.flowrun("backup.yaml"), @"

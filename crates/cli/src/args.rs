@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Print the least IAM policy that flows need, or compare an existing one with it
     Policy(Policy),
     /// Make, prove and manage connections
-    Connections(Connections),
+    Connections(Box<Connections>),
     /// Serve the sandbox: S3 and STS on this machine, with IAM enforced
     Sandbox(Sandbox),
 }

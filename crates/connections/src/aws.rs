@@ -12,9 +12,14 @@ use serde_json::{Value as Json, json};
 use crate::{
     AwsConnection, AwsS3, AwsS3Definition, Base, Connection, ConnectionStore, Endpoint, Proof,
     RoleArn, Trust,
-    definition::{check_acceptance, check_external_id, check_region, is_clear, partition_of},
+    definition::{
+        check_acceptance, check_access_key_id, check_external_id, check_region, is_clear,
+        partition_of,
+    },
     file::scalar::{Scalar, one_of, yaml},
+    guard::{AllowSeed, allow_value, check_literal},
     kind::{KeySpec, Kind, KindSpec, Opening, Session},
+    secret::{SecretSeed, check_path},
 };
 
 impl Kind for AwsS3Definition {
@@ -46,9 +51,22 @@ impl Kind for AwsS3Definition {
             KeySpec::optional("region", "the region; else that of the base credentials"),
             KeySpec::optional("endpoint", "the URL of another server, or `sandbox`"),
             KeySpec::optional(
+                "ca",
+                "a PEM file of the authorities that the server's certificate may come from",
+            ),
+            KeySpec::optional(
+                "allow",
+                "names, addresses and networks that are not public, to which requests may go",
+            ),
+            KeySpec::optional("fips", "`true` for AWS's FIPS endpoints"),
+            KeySpec::optional("dual_stack", "`true` for AWS's dual-stack endpoints"),
+            KeySpec::optional(
                 "base",
                 "which credentials assume the role, or are used as they are",
             ),
+            KeySpec::optional("access_key_id", "an access key, in place of `base`"),
+            KeySpec::secret("secret_access_key", "its secret"),
+            KeySpec::secret("session_token", "its session token, where it is temporary"),
         ],
     };
 
@@ -94,7 +112,33 @@ impl Kind for AwsS3Definition {
                 self.endpoint =
                     entries.next_value_seed(Scalar::new("a URL or `sandbox`", Endpoint::parse))?;
             }
-            _ => self.base = entries.next_value_seed(BaseSeed)?,
+            "ca" => self.ca = Some(entries.next_value_seed(Scalar::new("a path", check_path))?),
+            "allow" => self.allow = entries.next_value_seed(AllowSeed)?,
+            "fips" => self.fips = entries.next_value_seed(switch())?,
+            "dual_stack" => self.dual_stack = entries.next_value_seed(switch())?,
+            "base" => {
+                self.base = match (self.base.clone(), entries.next_value_seed(BaseSeed)?) {
+                    (Base::Keys, _) => return Err(A::Error::custom(BASE_AND_KEYS)),
+                    (_, base) => base,
+                };
+            }
+            // The rest is the access key.
+            key => {
+                if !matches!(self.base, Base::Default | Base::Keys) {
+                    return Err(A::Error::custom(BASE_AND_KEYS));
+                }
+                self.base = Base::Keys;
+                match key {
+                    "access_key_id" => {
+                        let id = Scalar::new("an access key id", check_access_key_id);
+                        self.access_key_id = Some(entries.next_value_seed(id)?);
+                    }
+                    "secret_access_key" => {
+                        self.secret_access_key = Some(entries.next_value_seed(SecretSeed(key))?);
+                    }
+                    _ => self.session_token = Some(entries.next_value_seed(SecretSeed(key))?),
+                }
+            }
         }
         Ok(())
     }
@@ -135,6 +179,29 @@ impl Kind for AwsS3Definition {
                 role.partition(),
                 partition_of(region)
             ));
+        }
+        self.check_keys()?;
+        if let Some(key) = [("fips", self.fips), ("dual_stack", self.dual_stack)]
+            .iter()
+            .find_map(|(key, is_on)| is_on.then_some(key))
+            && self.endpoint != Endpoint::Aws
+        {
+            return Err(format!(
+                "`{key}` chooses among AWS's endpoints, and there is an `endpoint`"
+            ));
+        }
+        let is_tls = match &self.endpoint {
+            Endpoint::Aws => true,
+            Endpoint::Url(url) => url.starts_with("https:"),
+            Endpoint::Sandbox => false,
+        };
+        if self.ca.is_some() && !is_tls {
+            return Err("`ca` is for servers with a certificate, which `https` has".to_owned());
+        }
+        match &self.endpoint {
+            Endpoint::Url(url) => check_literal(url, &self.allow)?,
+            Endpoint::Aws | Endpoint::Sandbox if self.allow.is_empty() => {}
+            _ => return Err("`allow` is about the URL of `endpoint`, and there is none".to_owned()),
         }
         match (&self.endpoint, &self.base) {
             (Endpoint::Sandbox, Base::Sandbox) => {}
@@ -182,12 +249,19 @@ impl Kind for AwsS3Definition {
                 Endpoint::Url(url) => Some(yaml(url)),
                 Endpoint::Sandbox => Some("sandbox".to_owned()),
             },
+            self.ca.as_ref().map(|path| yaml(&path.to_string_lossy())),
+            allow_value(&self.allow),
+            self.fips.then(|| "true".to_owned()),
+            self.dual_stack.then(|| "true".to_owned()),
             match &self.base {
-                Base::Default => None,
+                Base::Default | Base::Keys => None,
                 Base::Environment => Some("environment".to_owned()),
                 Base::Profile(name) => Some(format!("{{ profile: {} }}", yaml(name))),
                 Base::Sandbox => Some("sandbox".to_owned()),
             },
+            of(&self.access_key_id),
+            self.secret_access_key.as_ref().map(ToString::to_string),
+            self.session_token.as_ref().map(ToString::to_string),
         ]
     }
 
@@ -197,7 +271,11 @@ impl Kind for AwsS3Definition {
             self.external_id,
             self.trust == Trust::Principal,
             self.endpoint.to_string(),
-            self.base.to_string(),
+            match self.base {
+                // Another key is another identity.
+                Base::Keys => self.access_key_id.clone().unwrap_or_default(),
+                _ => self.base.to_string(),
+            },
         ])
     }
 
@@ -219,6 +297,46 @@ impl Kind for AwsS3Definition {
     ) -> BoxFuture<'a, Result<Proof, CardError>> {
         Box::pin(store.prove_aws(AwsConnection::new(connection, self)))
     }
+}
+
+impl AwsS3Definition {
+    /// The rules of the access key.
+    fn check_keys(&self) -> Result<(), String> {
+        let has = [
+            self.access_key_id.is_some(),
+            self.secret_access_key.is_some(),
+        ];
+        match (&self.base, has) {
+            (Base::Keys, [true, true]) => {}
+            (Base::Keys, [true, false]) => {
+                return Err("`access_key_id` needs a `secret_access_key`".to_owned());
+            }
+            (Base::Keys, [false, _]) => {
+                return Err(
+                    "`secret_access_key` and `session_token` need an `access_key_id`".to_owned(),
+                );
+            }
+            (_, [false, false]) if self.session_token.is_none() => {}
+            _ => return Err(BASE_AND_KEYS.to_owned()),
+        }
+        match &self.endpoint {
+            Endpoint::Url(url) if self.session_token.is_some() && is_clear(url) => Err(
+                "a `session_token` needs an `https` endpoint, because it is sent along, and would \
+                 cross the network in the clear"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+const BASE_AND_KEYS: &str = "`access_key_id` takes the place of `base`, and there are both";
+
+/// `true` or `false`.
+fn switch() -> Scalar<impl FnOnce(&str) -> Result<bool, String>> {
+    Scalar::new("`true` or `false`", |text| {
+        one_of(text, &["true", "false"], "a switch").map(|word| word == "true")
+    })
 }
 
 struct BaseSeed;

@@ -1,6 +1,7 @@
 //! The credentials and settings that connections start from, loaded once and shared.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     error::Error,
     path::{Path, PathBuf},
@@ -24,15 +25,26 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError},
 };
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SharedTimeSource};
-use aws_smithy_http_client::{Builder, ConnectorBuilder, proxy::ProxyConfig, tls};
+use aws_smithy_http_client::{
+    Builder, ConnectorBuilder,
+    proxy::ProxyConfig,
+    tls::{self, TlsContext},
+};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_types::{SdkConfig, region::Region};
+use aws_types::{
+    SdkConfig,
+    os_shim_internal::{Env, Fs},
+    region::Region,
+};
 use flowrun_card::{CardError, ErrorKind};
 
 use crate::{
-    AwsConnection, Base, Endpoint, SandboxPort,
+    AwsConnection, AwsS3Definition, Base, Endpoint, SandboxPort, SecretPlace, SecretSource,
     credentials::{Renewing, Source},
     flight::Flight,
+    guard::{Guard, Lookup, SystemLookup},
+    secret::Secrets,
+    tls::{context, read_authorities},
 };
 
 /// The longest that connecting may take.
@@ -48,16 +60,54 @@ pub(crate) struct Bases {
     sandbox: Option<Arc<dyn SandboxPort>>,
     time: SharedTimeSource,
     http: SharedHttpClient,
+    pub(crate) secrets: Secrets,
+    pub(crate) lookup: Arc<dyn Lookup>,
 }
 
 /// What connections must have in common to share a base. Their number bounds that of the bases.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
-    base: Base,
-    region: Option<String>,
-    endpoint: Endpoint,
-    /// The folder of the connection file, for the sandbox; else empty.
-    folder: PathBuf,
+    /// Without what concerns the role.
+    settings: AwsS3Definition,
+    /// The file and the nickname, where a path, a secret or a message depends on them; else empty.
+    file: PathBuf,
+    nickname: String,
+}
+
+impl Key {
+    fn of(connection: AwsConnection<'_>) -> Self {
+        let settings = AwsS3Definition {
+            region: connection.region.clone(),
+            endpoint: connection.endpoint.clone(),
+            ca: connection.ca.clone(),
+            allow: connection.allow.clone(),
+            fips: connection.fips,
+            dual_stack: connection.dual_stack,
+            base: connection.base.clone(),
+            access_key_id: connection.access_key_id.clone(),
+            secret_access_key: connection.secret_access_key.clone(),
+            session_token: connection.session_token.clone(),
+            ..AwsS3Definition::default()
+        };
+        let is_its_own = settings.base == Base::Keys
+            || matches!(settings.endpoint, Endpoint::Url(_))
+            || settings.ca.is_some();
+        let (file, nickname) = match settings.base {
+            _ if is_its_own => (connection.file.to_owned(), connection.nickname.to_owned()),
+            // It is that of the folder.
+            Base::Sandbox => (connection.file.to_owned(), String::new()),
+            _ => (PathBuf::new(), String::new()),
+        };
+        Self {
+            settings,
+            file,
+            nickname,
+        }
+    }
+
+    fn region(&self) -> Option<Region> {
+        self.settings.region.clone().map(Region::new)
+    }
 }
 
 /// A base that is ready for use.
@@ -75,22 +125,15 @@ impl Bases {
             loaded: Mutex::default(),
             sandbox,
             time,
-            http: http_client(ProxyConfig::from_env()),
+            http: http_client(ProxyConfig::from_env(), TlsContext::default(), None),
+            secrets: Secrets::default(),
+            lookup: Arc::new(SystemLookup),
         }
     }
 
     /// The base of a connection. Its credentials are not asked for yet.
     pub(crate) async fn get(&self, connection: AwsConnection<'_>) -> Result<Loaded, CardError> {
-        let folder = match connection.base {
-            Base::Sandbox => connection.file.parent().map(PathBuf::from),
-            Base::Default | Base::Environment | Base::Profile(_) => None,
-        };
-        let key = Key {
-            base: connection.base.clone(),
-            region: connection.region.clone(),
-            endpoint: connection.endpoint.clone(),
-            folder: folder.unwrap_or_default(),
-        };
+        let key = Key::of(connection);
         let flight = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(loaded.entry(key.clone()).or_default())
@@ -99,28 +142,31 @@ impl Bases {
     }
 
     async fn load(&self, key: &Key) -> Result<Loaded, CardError> {
-        let region = key.region.clone().map(Region::new);
-        let config = match &key.base {
+        let config = match &key.settings.base {
             // On its own, and not by way of the loader, whose defaults are AWS's chains.
-            Base::Sandbox => self.sandbox_config(region, &key.folder).await?,
-            Base::Default => self.default_config(key, region).await,
-            Base::Environment => self.environment_config(key, region).await,
-            Base::Profile(name) => self.profile_config(key, region, name).await,
+            Base::Sandbox => self.sandbox_config(key).await?,
+            Base::Default => self.default_config(key).await,
+            Base::Environment => self.environment_config(key).await,
+            Base::Profile(name) => self.profile_config(key, name).await,
+            Base::Keys => self.keys_config(key).await?,
         };
         if config.region().is_none() {
             return Err(CardError::new(
                 ErrorKind::Connection,
-                format!("the base `{}` has no region", key.base),
+                format!("the base `{}` has no region", key.settings.base),
             )
             .help("add `region:` to the connection, such as `region: eu-central-1`"));
         }
         let provider = config.credentials_provider().ok_or_else(|| {
             CardError::new(ErrorKind::Unexpected, "the SDK has no credentials provider")
         })?;
-        let source = Source::Base(provider, key.base.clone());
+        let source = Source::Base(provider, key.settings.base.clone());
         let credentials = Renewing::new(source, self.time.clone());
+        let mut config = config.into_builder();
+        if let Some(http) = self.own_client(key)? {
+            config.set_http_client(Some(http));
+        }
         let config = config
-            .into_builder()
             .credentials_provider(credentials.provider())
             // `Renewing` is the one cache.
             .identity_cache(IdentityCache::no_cache())
@@ -138,27 +184,33 @@ impl Bases {
     /// FIPS and dual-stack endpoints, and endpoint URLs.
     fn loader(&self, key: &Key) -> ConfigLoader {
         // The SDK's own retries stay on here: they are those of the credential providers.
-        let loader = aws_config::defaults(behavior_version())
+        let mut loader = aws_config::defaults(behavior_version())
             .http_client(self.http.clone())
             .timeout_config(timeouts())
             .stalled_stream_protection(stalled_stream_protection());
-        match &key.endpoint {
+        if key.settings.fips {
+            loader = loader.use_fips(true);
+        }
+        if key.settings.dual_stack {
+            loader = loader.use_dual_stack(true);
+        }
+        match &key.settings.endpoint {
             Endpoint::Url(url) => loader.endpoint_url(url),
             Endpoint::Aws | Endpoint::Sandbox => loader,
         }
     }
 
     /// AWS's default chains, of credentials and, where the connection names none, of the region.
-    async fn default_config(&self, key: &Key, region: Option<Region>) -> SdkConfig {
+    async fn default_config(&self, key: &Key) -> SdkConfig {
         let mut loader = self.loader(key);
-        if let Some(region) = region {
+        if let Some(region) = key.region() {
             loader = loader.region(region);
         }
         Box::pin(loader.load()).await
     }
 
-    async fn environment_config(&self, key: &Key, region: Option<Region>) -> SdkConfig {
-        let region = RegionProviderChain::first_try(region)
+    async fn environment_config(&self, key: &Key) -> SdkConfig {
+        let region = RegionProviderChain::first_try(key.region())
             .or_else(EnvironmentVariableRegionProvider::new());
         let loader = self
             .loader(key)
@@ -167,9 +219,9 @@ impl Bases {
         Box::pin(loader.load()).await
     }
 
-    async fn profile_config(&self, key: &Key, region: Option<Region>, name: &str) -> SdkConfig {
+    async fn profile_config(&self, key: &Key, name: &str) -> SdkConfig {
         let provider_config = ProviderConfig::without_region().with_http_client(self.http.clone());
-        let region = RegionProviderChain::first_try(region)
+        let region = RegionProviderChain::first_try(key.region())
             .or_else(
                 ProfileFileRegionProvider::builder()
                     .configure(&provider_config)
@@ -192,13 +244,68 @@ impl Bases {
         Box::pin(loader.load()).await
     }
 
+    /// The access key of the connection: its secret is read now.
+    async fn keys_config(&self, key: &Key) -> Result<SdkConfig, CardError> {
+        let settings = &key.settings;
+        let destination = settings.endpoint.destination();
+        let read = |field, source: &SecretSource| {
+            self.secrets.read(
+                source,
+                &SecretPlace {
+                    file: &key.file,
+                    nickname: &key.nickname,
+                    field,
+                    destination: &destination,
+                },
+            )
+        };
+        let (Some(id), Some(secret)) = (&settings.access_key_id, &settings.secret_access_key)
+        else {
+            return Err(CardError::new(
+                ErrorKind::Unexpected,
+                "the connection has no access key",
+            ));
+        };
+        let secret = read("secret_access_key", secret)?;
+        let token = match &settings.session_token {
+            Some(token) => Some(read("session_token", token)?.expose().to_owned()),
+            None => None,
+        };
+        let credentials = Credentials::new(id, secret.expose(), token, None, "connection");
+        let loader = self
+            .loader(key)
+            .region(RegionProviderChain::first_try(key.region()))
+            .credentials_provider(credentials);
+        Ok(Box::pin(loader.load()).await)
+    }
+
+    /// The HTTP client of a connection that has another server or other authorities. The providers
+    /// of credentials do not use it: what they ask is AWS, or the machine itself.
+    fn own_client(&self, key: &Key) -> Result<Option<SharedHttpClient>, CardError> {
+        let authorities = match &key.settings.ca {
+            Some(ca) => Some(read_authorities(&key.file, ca)?),
+            None => None,
+        };
+        let guard = match &key.settings.endpoint {
+            Endpoint::Url(url) => Some(Guard::new(
+                &key.nickname,
+                &[url],
+                &key.settings.allow,
+                Arc::clone(&self.lookup),
+            )),
+            Endpoint::Aws | Endpoint::Sandbox => None,
+        };
+        if authorities.is_none() && guard.is_none() {
+            return Ok(None);
+        }
+        let context = context(authorities)?;
+        Ok(Some(http_client(ProxyConfig::from_env(), context, guard)))
+    }
+
     /// The sandbox: nothing of the environment, of AWS's files or of the machine is looked at, not
     /// even a proxy.
-    async fn sandbox_config(
-        &self,
-        region: Option<Region>,
-        folder: &Path,
-    ) -> Result<SdkConfig, CardError> {
+    async fn sandbox_config(&self, key: &Key) -> Result<SdkConfig, CardError> {
+        let folder = key.file.parent().unwrap_or_else(|| Path::new(""));
         let failed = |reason: String| {
             CardError::new(
                 ErrorKind::Connection,
@@ -222,13 +329,17 @@ impl Bases {
         );
         Ok(SdkConfig::builder()
             .behavior_version(behavior_version())
-            .http_client(http_client(ProxyConfig::disabled()))
+            .http_client(http_client(
+                ProxyConfig::disabled(),
+                TlsContext::default(),
+                None,
+            ))
             .sleep_impl(aws_types::sdk_config::SharedAsyncSleep::new(
                 TokioSleep::new(),
             ))
             .timeout_config(timeouts())
             .stalled_stream_protection(stalled_stream_protection())
-            .region(region.unwrap_or_else(|| Region::new(endpoint.region)))
+            .region(key.region().unwrap_or_else(|| Region::new(endpoint.region)))
             .endpoint_url(endpoint.url)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build())
@@ -253,16 +364,21 @@ fn stalled_stream_protection() -> StalledStreamProtectionConfig {
         .build()
 }
 
-/// One pool of connections for all clients of a store.
-fn http_client(proxy: ProxyConfig) -> SharedHttpClient {
+/// One pool of connections for all its clients.
+fn http_client(proxy: ProxyConfig, tls: TlsContext, guard: Option<Guard>) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::AwsLc,
-        ));
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::AwsLc,
+            ))
+            .tls_context(tls.clone());
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         connector.set_proxy_config(Some(proxy.clone()));
-        connector.build()
+        match &guard {
+            Some(guard) => connector.build_with_resolver(guard.clone()),
+            None => connector.build(),
+        }
     })
 }
 
@@ -273,12 +389,46 @@ pub(crate) async fn load_credentials(
 ) -> Result<Credentials, CardError> {
     match tokio::time::timeout(LOAD_TIMEOUT, provider.provide_credentials()).await {
         Ok(Ok(credentials)) => Ok(credentials),
-        Ok(Err(error)) => Err(no_credentials(base, &error)),
+        Ok(Err(error)) => Err(match profile_with_mfa(base).await {
+            Some(profile) => needs_a_code(base, &profile),
+            None => no_credentials(base, &error),
+        }),
         Err(_) => Err(no_credentials(
             base,
             &CredentialsError::provider_timed_out(LOAD_TIMEOUT),
         )),
     }
+}
+
+/// The profile behind a base, where it names a device that shows codes. Only the command line tool
+/// asks for such a code; the SDK goes on without one, and may be denied.
+async fn profile_with_mfa(base: &Base) -> Option<String> {
+    let name = match base {
+        Base::Default => None,
+        Base::Profile(name) => Some(Cow::Owned(name.clone())),
+        Base::Environment | Base::Keys | Base::Sandbox => return None,
+    };
+    let files = Default::default();
+    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files, name)
+        .await
+        .ok()?;
+    let profile = profiles.selected_profile();
+    let is_asked_for = profiles.get_profile(profile)?.get("mfa_serial").is_some();
+    is_asked_for.then(|| profile.to_owned())
+}
+
+fn needs_a_code(base: &Base, profile: &str) -> CardError {
+    CardError::new(
+        ErrorKind::Connection,
+        format!(
+            "the base `{base}` gives no AWS credentials: the profile `{profile}` has `mfa_serial`, \
+             and flowrun does not ask for codes"
+        ),
+    )
+    .help(format!(
+        "let the AWS command line ask, with `eval \"$(aws configure export-credentials --profile \
+         '{profile}' --format env)\"`, and use `base: environment`"
+    ))
 }
 
 /// What to do about a base that gives no credentials.
@@ -315,6 +465,7 @@ pub(crate) fn sign_in(base: &Base) -> String {
             "run `aws configure --profile '{name}'`, or `aws sso login --profile '{name}'` where \
              the profile signs in by SSO"
         ),
+        Base::Keys => "check `access_key_id` and `secret_access_key` of the connection".to_owned(),
         Base::Sandbox => "the sandbox has changed under this run; start the run again".to_owned(),
     }
 }

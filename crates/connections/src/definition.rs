@@ -1,10 +1,12 @@
 //! What a connection of kind `aws_s3` says, and the values of its keys.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
+
+use crate::{Allowed, SecretSource};
 
 /// What a connection of kind `aws_s3` says; by default nothing, which is AWS under the credentials
 /// of AWS's own chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AwsS3Definition {
     /// The role to assume; without one the base credentials are used as they are.
     pub role_arn: Option<RoleArn>,
@@ -22,8 +24,23 @@ pub struct AwsS3Definition {
     pub region: Option<String>,
     /// Where requests go.
     pub endpoint: Endpoint,
+    /// A file of the certificates of the only authorities that the server's certificate may come
+    /// from, in PEM, relative to the folder of the connection file.
+    pub ca: Option<PathBuf>,
+    /// What requests to an endpoint by URL may go to although it is not public.
+    pub allow: Vec<Allowed>,
+    /// Whether requests go to AWS's FIPS endpoints.
+    pub fips: bool,
+    /// Whether requests go to AWS's dual-stack endpoints.
+    pub dual_stack: bool,
     /// Which credentials assume the role.
     pub base: Base,
+    /// The access key, with [`Base::Keys`].
+    pub access_key_id: Option<String>,
+    /// Its secret.
+    pub secret_access_key: Option<SecretSource>,
+    /// Its session token, where it is temporary.
+    pub session_token: Option<SecretSource>,
 }
 
 /// What makes a role trust us and nobody else.
@@ -59,6 +76,8 @@ pub enum Base {
     Environment,
     /// A profile of the AWS configuration files, nothing else.
     Profile(String),
+    /// The access key that stands in the connection; nothing else is looked at.
+    Keys,
     /// Credentials of the embedded sandbox; no others are looked at.
     Sandbox,
 }
@@ -74,7 +93,14 @@ impl Default for AwsS3Definition {
             session_policy: true,
             region: None,
             endpoint: Endpoint::Aws,
+            ca: None,
+            allow: Vec::new(),
+            fips: false,
+            dual_stack: false,
             base: Base::Default,
+            access_key_id: None,
+            secret_access_key: None,
+            session_token: None,
         }
     }
 }
@@ -98,6 +124,16 @@ impl Endpoint {
             Ok(Endpoint::Sandbox)
         } else {
             check_url(text)
+        }
+    }
+}
+
+impl Endpoint {
+    /// Whom secrets are used for there; see [`SecretPlace`](crate::SecretPlace).
+    pub(crate) fn destination(&self) -> String {
+        match self {
+            Endpoint::Url(url) => origin_of(url),
+            Endpoint::Aws | Endpoint::Sandbox => self.to_string(),
         }
     }
 }
@@ -161,13 +197,15 @@ impl fmt::Display for RoleArn {
     }
 }
 
-/// As files write it: `default`, `environment`, `{ profile: NAME }` or `sandbox`.
+/// As files write it: `default`, `environment`, `{ profile: NAME }` or `sandbox`; and
+/// `access_key_id` where that takes its place.
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Base::Default => f.write_str("default"),
             Base::Environment => f.write_str("environment"),
             Base::Profile(name) => write!(f, "{{ profile: {name} }}"),
+            Base::Keys => f.write_str("access_key_id"),
             Base::Sandbox => f.write_str("sandbox"),
         }
     }
@@ -245,6 +283,24 @@ pub fn check_region(text: &str) -> Result<String, String> {
     }
 }
 
+/// Checks the id of an access key of AWS, or of another server that speaks S3.
+///
+/// # Errors
+/// The problem, which does not repeat the text: it may be the secret by mistake.
+pub fn check_access_key_id(text: &str) -> Result<String, String> {
+    let is_fine = (3..=128).contains(&text.len())
+        && text.bytes().all(|b| is_word(b) || b"+=.@-".contains(&b));
+    if is_fine {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "an access key id, such as `AKIAIOSFODNN7EXAMPLE`, has 3 to 128 letters, digits and \
+             characters of `_+=.@-`"
+                .to_owned(),
+        )
+    }
+}
+
 /// The partition that a region is in, such as `aws-cn` for `cn-north-1`. A role is assumed from
 /// its own partition only.
 /// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
@@ -289,12 +345,7 @@ fn is_url(text: &str) -> bool {
         .and_then(|host| host.strip_suffix(']'))
     {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
-        }
+        None => is_host_name(host),
     };
     let is_port = port.is_none_or(|port| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -303,6 +354,30 @@ fn is_url(text: &str) -> bool {
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b));
     text.len() <= 2048 && is_host && is_port && is_path
+}
+
+pub(crate) fn is_host_name(host: &str) -> bool {
+    (1..=253).contains(&host.len())
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+}
+
+/// The scheme, host and port of a checked URL: what decides whom a secret is sent to.
+pub(crate) fn origin_of(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let usual = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(usual).unwrap_or(authority);
+    format!("{scheme}://{}", authority.to_ascii_lowercase())
+}
+
+/// The host of a checked URL, brackets kept.
+pub(crate) fn host_of(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = host_and_port(authority).map_or("", |(host, _)| host);
+    host.to_owned()
 }
 
 /// The host (brackets kept) and the port of an authority without user.

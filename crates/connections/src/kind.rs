@@ -46,6 +46,13 @@ impl KeySpec {
             is_secret: false,
         }
     }
+
+    pub(crate) const fn secret(name: &'static str, help: &'static str) -> Self {
+        Self {
+            is_secret: true,
+            ..Self::optional(name, help)
+        }
+    }
 }
 
 /// A session of whatever kind: the [`Session`](flowrun_card::ConnectionKind::Session) of that one.

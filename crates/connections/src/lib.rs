@@ -36,32 +36,37 @@ mod external_id;
 mod file;
 mod flight;
 mod gate;
+mod guard;
 mod kind;
 mod narrow;
 mod proof;
 mod record;
 mod sandbox;
+mod secret;
 mod session;
 mod session_name;
 mod store;
 mod sts;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod trust;
 
 pub use connection::{AwsConnection, Connection, Definition};
 pub use definition::{
-    AwsS3Definition, Base, Endpoint, RoleArn, Trust, check_acceptance, check_external_id,
-    check_region, partition_of,
+    AwsS3Definition, Base, Endpoint, RoleArn, Trust, check_acceptance, check_access_key_id,
+    check_external_id, check_region, partition_of,
 };
 pub use edit::{Edit, EditError, edit_file};
 pub use error::StoreError;
 pub use external_id::{is_own_external_id, new_external_id};
 pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for};
+pub use guard::Allowed;
 pub use kind::{KINDS, KeySpec, KindSpec};
 pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
 pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};
+pub use secret::{MAX_SECRET_BYTES, SealedSecrets, SecretPlace, SecretSource};
 pub use session::{AwsS3, AwsSession, AwsSessionParts};
 pub use store::ConnectionStore;
 pub use trust::{Trusted, trust_policy};

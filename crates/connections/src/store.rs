@@ -17,7 +17,7 @@ use flowrun_card::{
 use indexmap::IndexMap;
 
 use crate::{
-    AwsConnection, AwsSession, AwsSessionParts, Connection, SandboxPort, StoreError,
+    AwsConnection, AwsSession, AwsSessionParts, Connection, SandboxPort, SealedSecrets, StoreError,
     base::{Bases, Loaded},
     credentials::{Renewing, Source},
     file::{self, FILE_NAME},
@@ -45,7 +45,7 @@ const MAX_SESSIONS: usize = 1_000;
 /// an error.
 pub struct ConnectionStore {
     connections: IndexMap<String, Arc<Connection>>,
-    bases: Bases,
+    pub(crate) bases: Bases,
     sessions: Mutex<IndexMap<SessionKey, Arc<Flight<Session>>>>,
     time: SharedTimeSource,
 }
@@ -108,6 +108,13 @@ impl ConnectionStore {
             sessions: Mutex::default(),
             time,
         })
+    }
+
+    /// The same store, which opens sealed secrets by this port. Without one it opens none.
+    #[must_use]
+    pub fn with_sealed(mut self, sealed: Arc<dyn SealedSecrets>) -> Self {
+        self.bases.secrets.sealed = Some(sealed);
+        self
     }
 
     /// The connections, those near the flow first, each with the file that defines it.

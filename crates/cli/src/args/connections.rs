@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::PolicyFormat;
 use clap::{Args, Subcommand, ValueEnum};
-use flowrun_connections::{Endpoint, RoleArn, check_acceptance, check_external_id, check_region};
+use flowrun_connections::{
+    Allowed, Endpoint, RoleArn, check_acceptance, check_external_id, check_region,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Connections {
@@ -19,7 +21,7 @@ pub(crate) struct Connections {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionsCommand {
     /// Make a connection: shows the trust policy for its role, proves the role, saves it
-    New(NewConnection),
+    New(Box<NewConnection>),
     /// Give a pending connection its role
     Finish(FinishConnection),
     /// List all connections, their health, and when they were last proven
@@ -42,7 +44,7 @@ pub(crate) enum ConnectionsCommand {
         json: bool,
     },
     /// Change a connection's other values
-    Edit(EditConnection),
+    Edit(Box<EditConnection>),
     /// Give a connection another nickname
     Rename {
         /// Its nickname
@@ -118,6 +120,27 @@ pub(crate) struct PlaceArguments {
     /// The profile of the AWS configuration whose credentials assume the role
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// An access key, in place of a base
+    #[arg(long, value_name = "ID", conflicts_with_all = ["base", "profile"])]
+    pub(crate) access_key_id: Option<String>,
+    /// Where its secret is: `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) secret_access_key: Option<String>,
+    /// Where its session token is, if it is temporary
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) session_token: Option<String>,
+    /// The authorities that the server's certificate may come from, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// A name, address or network that is not public, to which requests may go; repeatable
+    #[arg(long, value_name = "HOST", value_parser = Allowed::parse)]
+    pub(crate) allow: Vec<Allowed>,
+    /// Use AWS's FIPS endpoints
+    #[arg(long)]
+    pub(crate) fips: bool,
+    /// Use AWS's dual-stack endpoints
+    #[arg(long)]
+    pub(crate) dual_stack: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

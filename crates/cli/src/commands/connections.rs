@@ -19,7 +19,7 @@ use std::{
 use flowrun_card::CardError;
 use flowrun_connections::{
     AwsConnection, AwsS3Definition, Base, Connection, ConnectionStore, Edit, EditError, Endpoint,
-    Identity, Proof, Trust, edit_file, is_own_external_id,
+    Identity, Proof, SecretSource, Trust, edit_file, is_own_external_id,
 };
 
 use self::{health::Conditions, trust::Wanted};
@@ -252,9 +252,18 @@ fn show(connection: &Connection) -> String {
     text
 }
 
+/// Where a secret is.
+fn where_it_is(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Env(name) => format!("in the environment variable {name}"),
+        SecretSource::File(path) => format!("in the file {}", path.display()),
+        _ => "sealed in the connection file".to_owned(),
+    }
+}
+
 type Row = (&'static str, Option<String>);
 
-fn aws_rows(connection: AwsConnection<'_>) -> [Row; 9] {
+fn aws_rows(connection: AwsConnection<'_>) -> [Row; 14] {
     let endpoint = match &connection.endpoint {
         Endpoint::Aws => "AWS".to_owned(),
         Endpoint::Url(url) => url.clone(),
@@ -264,8 +273,21 @@ fn aws_rows(connection: AwsConnection<'_>) -> [Row; 9] {
         Base::Default => "AWS's default chain".to_owned(),
         Base::Environment => "the environment".to_owned(),
         Base::Profile(profile) => format!("profile {profile}"),
+        Base::Keys => {
+            let id = connection.access_key_id.as_deref().unwrap_or_default();
+            format!("the access key {id}")
+        }
         Base::Sandbox => "the sandbox".to_owned(),
     };
+    let allow: Vec<String> = connection.allow.iter().map(ToString::to_string).collect();
+    let variants = [
+        ("FIPS", connection.fips),
+        ("dual-stack", connection.dual_stack),
+    ];
+    let variants: Vec<&str> = variants
+        .iter()
+        .filter_map(|(name, is_on)| is_on.then_some(*name))
+        .collect();
     let external_id = connection.external_id.as_ref().map(|id| {
         if is_own_external_id(id) {
             id.clone()
@@ -291,6 +313,26 @@ fn aws_rows(connection: AwsConnection<'_>) -> [Row; 9] {
         ),
         ("region", connection.region.clone()),
         ("endpoint", Some(endpoint)),
+        (
+            "endpoint variant",
+            (!variants.is_empty()).then(|| variants.join(", ")),
+        ),
+        (
+            "authorities",
+            connection
+                .ca
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        ),
+        ("allowed", (!allow.is_empty()).then(|| allow.join(", "))),
         ("base credentials", Some(base)),
+        (
+            "its secret",
+            connection.secret_access_key.as_ref().map(where_it_is),
+        ),
+        (
+            "its session token",
+            connection.session_token.as_ref().map(where_it_is),
+        ),
     ]
 }

@@ -351,6 +351,37 @@ old:
             "a: { type: aws_s3, base: { profil: x } }\n",
             "a: { type: aws_s3, base: { profile: '' } }\n",
             "a: { type: aws_s3, base: { profile: x, profile: y } }\n",
+            "a: { type: aws_s3, secret_access_key: canary }\n",
+            "a: { type: aws_s3, secret_access_key: 123456 }\n",
+            "a: { type: aws_s3, secret_access_key: 1.5 }\n",
+            "a: { type: aws_s3, secret_access_key: true }\n",
+            "a: { type: aws_s3, secret_access_key: }\n",
+            "a: { type: aws_s3, secret_access_key: [canary] }\n",
+            "a: { type: aws_s3, secret_access_key: {} }\n",
+            "a: { type: aws_s3, secret_access_key: { canary: x } }\n",
+            "a: { type: aws_s3, secret_access_key: { env: 'canary secret' } }\n",
+            "a: { type: aws_s3, secret_access_key: { env: A, file: b } }\n",
+            "a: { type: aws_s3, secret_access_key: { file: '' } }\n",
+            "a: { type: aws_s3, secret_access_key: { sealed: 'canary secret' } }\n",
+            "a: { type: aws_s3, secret_access_key: { env: A } }\n",
+            "a: { type: aws_s3, session_token: { env: A } }\n",
+            "a: { type: aws_s3, access_key_id: AKIA }\n",
+            "a: { type: aws_s3, access_key_id: 'canary/secret' }\n",
+            "a: { type: aws_s3, access_key_id: AKIA, base: environment }\n",
+            "a: { type: aws_s3, base: environment, access_key_id: AKIA }\n",
+            "a: { type: aws_s3, endpoint: 'http://10.0.0.1', access_key_id: AKIA, \
+             secret_access_key: { env: A }, session_token: { env: B } }\n",
+            "a: { type: aws_s3, endpoint: sandbox, access_key_id: AKIA, \
+             secret_access_key: { env: A } }\n",
+            "a: { type: aws_s3, fips: yes }\n",
+            "a: { type: aws_s3, fips: true, endpoint: 'https://example.com' }\n",
+            "a: { type: aws_s3, dual_stack: true, base: sandbox, endpoint: sandbox }\n",
+            "a: { type: aws_s3, ca: ca.pem, endpoint: 'http://10.0.0.1' }\n",
+            "a: { type: aws_s3, ca: '' }\n",
+            "a: { type: aws_s3, allow: [10.0.0.1] }\n",
+            "a: { type: aws_s3, allow: 10.0.0.1, endpoint: 'https://example.com' }\n",
+            "a: { type: aws_s3, allow: [10.0.0.1/33], endpoint: 'https://example.com' }\n",
+            "a: { type: aws_s3, endpoint: 'http://169.254.169.254' }\n",
             "a: { type: aws_s3\n",
             "a:\n\ttype: aws_s3\n",
             "a: { type: aws_s3 }\n---\nb: { type: aws_s3 }\n",
@@ -359,6 +390,9 @@ old:
             messages.push_str(&format!("{text}=> {error}\n\n"));
         }
         assert!(!messages.contains("=> c.yaml:0"));
+        for message in messages.lines().filter(|line| line.starts_with("=>")) {
+            assert!(!message.contains("canary"), "{message}");
+        }
         insta::assert_snapshot!(messages);
     }
 }

@@ -24,6 +24,10 @@ const CONFIG_FILE: &str = "\
 region = eu-west-1
 [profile work]
 region = eu-west-3
+[profile code]
+region = eu-west-3
+mfa_serial = arn:aws:iam::111122223333:mfa/me
+credential_process = false
 ";
 
 /// Runs the test in a process with only these variables, and AWS's files of that folder. In
@@ -175,6 +179,156 @@ fn the_default_chain_ends_at_the_profile_and_the_others_do_not_go_there() {
         let found = assume(&folder, rest);
         assert_eq!(found.as_deref().map_err(String::as_str), expect, "{rest}");
     }
+}
+
+#[test]
+fn a_profile_that_asks_for_a_code_is_explained() {
+    let Some(folder) = in_own_process("a_profile_that_asks_for_a_code_is_explained", &[]) else {
+        return;
+    };
+    assert_eq!(
+        assume(&folder, "endpoint: 'HERE', base: { profile: code }").unwrap_err(),
+        "the base `{ profile: code }` gives no AWS credentials: the profile `code` has \
+         `mfa_serial`, and flowrun does not ask for codes (connection: a, role_arn: \
+         arn:aws:iam::111122223333:role/x)"
+    );
+}
+
+#[test]
+fn the_access_key_of_a_connection_is_used_and_no_other() {
+    let variables = [
+        &KEYS[..],
+        &ENDPOINTS,
+        &[("SECRET", "canary"), ("EMPTY", "")],
+    ]
+    .concat();
+    let test = "the_access_key_of_a_connection_is_used_and_no_other";
+    let Some(folder) = in_own_process(test, &variables) else {
+        return;
+    };
+    let file = |name: &str, text: &[u8]| std::fs::write(folder.join(name), text).unwrap();
+    file("secret", b"canary\r\n");
+    file("binary", b"\xff");
+    file("most", "a".repeat(64 * 1024).as_bytes());
+    file("more", "a".repeat(64 * 1024 + 1).as_bytes());
+    std::fs::create_dir(folder.join("folder")).unwrap();
+    let more = folder.join("more").display().to_string();
+    let place = |name: &str| more.replace("more", name);
+    for (secret, expect) in [
+        ("env: SECRET", Ok("AKIAOWN in eu-west-2".to_owned())),
+        ("file: secret", Ok("AKIAOWN in eu-west-2".to_owned())),
+        ("file: most", Ok("AKIAOWN in eu-west-2".to_owned())),
+        (
+            "env: MISSING",
+            Err("the environment variable `MISSING` of `secret_access_key` is not set".to_owned()),
+        ),
+        (
+            "env: EMPTY",
+            Err("the secret of `secret_access_key` is empty".to_owned()),
+        ),
+        (
+            "file: none",
+            Err(format!(
+                "the file `{}` of `secret_access_key` cannot be read: no such file or directory",
+                place("none")
+            )),
+        ),
+        (
+            "file: folder",
+            Err(format!(
+                "the file `{}` of `secret_access_key` is not a regular file",
+                place("folder")
+            )),
+        ),
+        (
+            "file: binary",
+            Err(format!(
+                "the file `{}` of `secret_access_key` is not UTF-8 text",
+                place("binary")
+            )),
+        ),
+        (
+            "file: more",
+            Err(format!(
+                "the file `{more}` of `secret_access_key` has more than 65536 bytes"
+            )),
+        ),
+        (
+            "sealed: abc",
+            Err(
+                "the sealed secret of `secret_access_key` cannot be opened by this program"
+                    .to_owned(),
+            ),
+        ),
+    ] {
+        let found = assume(
+            &folder,
+            &format!(
+                "endpoint: 'HERE', region: eu-west-2, access_key_id: AKIAOWN, \
+                 secret_access_key: {{ {secret} }}"
+            ),
+        );
+        let expect = expect.map_err(|message| format!("{message} (connection: a)"));
+        assert_eq!(found, expect, "{secret}");
+    }
+}
+
+/// A proxy that refuses, and tells what it was asked for.
+fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
+    use std::io::{BufRead as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = std::io::BufReader::new(stream.unwrap());
+            let mut first = String::new();
+            reader.read_line(&mut first).unwrap();
+            tell.send(first.trim().to_owned()).unwrap();
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            reader
+                .into_inner()
+                .write_all(b"HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n")
+                .unwrap();
+        }
+    });
+    (url, told)
+}
+
+#[test]
+fn proxies_of_the_environment_are_used_and_left_out() {
+    let (url, told) = proxy();
+    let variables = [
+        &KEYS[..],
+        &[
+            ("HTTPS_PROXY", &url),
+            ("HTTP_PROXY", &url),
+            ("NO_PROXY", "127.0.0.1"),
+        ],
+    ]
+    .concat();
+    let test = "proxies_of_the_environment_are_used_and_left_out";
+    let Some(folder) = in_own_process(test, &variables) else {
+        assert_eq!(
+            told.iter().next().unwrap(),
+            "CONNECT s3.example.invalid:443 HTTP/1.1"
+        );
+        assert!(told.try_recv().is_err());
+        return;
+    };
+    let check = |rest: &str| assume(&folder, &format!("{rest}, region: us-east-2"));
+    assert_eq!(
+        check("endpoint: 'HERE'").unwrap(),
+        "AKIAENVIRONMENT in us-east-2"
+    );
+    let failure = check("endpoint: 'https://s3.example.invalid'").unwrap_err();
+    assert!(
+        failure.starts_with("STS at https://s3.example.invalid cannot be reached: "),
+        "{failure}"
+    );
 }
 
 #[test]

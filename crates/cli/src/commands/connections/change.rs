@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flowrun_connections::{Connection, Edit, move_proof};
 
-use super::{aws, aws_mut, new::base, next_command, say_done, used_by::Use, write};
+use super::{aws, aws_mut, new::apply, new::base, next_command, say_done, used_by::Use, write};
 use crate::{
     args::EditConnection,
     exit::Exit,
@@ -45,9 +45,14 @@ pub(super) fn edit(
     }
     if let Some(base) = base(&arguments.place) {
         is.base = base;
+        // It takes the place of an access key.
+        is.access_key_id = None;
+        is.secret_access_key = None;
+        is.session_token = None;
     }
-    let is_other =
-        (&is.role_arn, &is.endpoint, &is.base) != (&was.role_arn, &was.endpoint, &was.base);
+    apply(&arguments.place, is)?;
+    let is_other = (&is.role_arn, &is.endpoint, &is.base, &is.access_key_id)
+        != (&was.role_arn, &was.endpoint, &was.base, &was.access_key_id);
     if is_other {
         // What a person accepted of the one role says nothing of another.
         is.accept_unsafe = None;

@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use flowrun_connections::{
-    AwsS3Definition, Base, Connection, ConnectionStore, Edit, Endpoint, Health, RoleArn, Trust,
-    check_region, file_for, new_external_id,
+    AwsS3Definition, Base, Connection, ConnectionStore, Edit, Endpoint, Health, RoleArn,
+    SecretSource, Trust, check_access_key_id, check_region, file_for, new_external_id,
 };
 
 use clap::ValueEnum as _;
@@ -143,6 +143,7 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
         None => Base::Default,
     };
     definition.region.clone_from(&arguments.place.region);
+    apply(&arguments.place, &mut definition)?;
     if definition.region.is_none() && definition.endpoint != Endpoint::Sandbox && ask::is_possible()
     {
         let question = "region, such as eu-central-1 (Enter: that of the base credentials)";
@@ -219,6 +220,40 @@ pub(super) fn base(arguments: &PlaceArguments) -> Option<Base> {
         BaseName::Environment => Base::Environment,
         BaseName::Sandbox => Base::Sandbox,
     })
+}
+
+/// Puts into a definition what the arguments say of servers and access keys.
+pub(super) fn apply(
+    arguments: &PlaceArguments,
+    definition: &mut AwsS3Definition,
+) -> Result<(), Exit> {
+    let source = |text: &Option<String>| {
+        let source = text
+            .as_deref()
+            .map(SecretSource::parse_argument)
+            .transpose();
+        source.map_err(|problem| invalid(&problem))
+    };
+    if let Some(id) = &arguments.access_key_id {
+        let id = check_access_key_id(id).map_err(|problem| invalid(&problem))?;
+        definition.access_key_id = Some(id);
+        definition.base = Base::Keys;
+    }
+    if let Some(secret) = source(&arguments.secret_access_key)? {
+        definition.secret_access_key = Some(secret);
+    }
+    if let Some(token) = source(&arguments.session_token)? {
+        definition.session_token = Some(token);
+    }
+    if arguments.ca.is_some() {
+        definition.ca.clone_from(&arguments.ca);
+    }
+    if !arguments.allow.is_empty() {
+        definition.allow.clone_from(&arguments.allow);
+    }
+    definition.fips |= arguments.fips;
+    definition.dual_stack |= arguments.dual_stack;
+    Ok(())
 }
 
 fn without_role(asker: &Asker, connection: &Connection) -> Result<Made, Exit> {
