@@ -241,6 +241,18 @@ pub trait Connections: Send + Sync + 'static {
     /// All nicknames, for suggestions.
     fn nicknames(&self) -> Vec<String>;
 
+    /// The nicknames of the members of a set of connections, in its order and all of one kind;
+    /// `None` where there is no set of that name. Does no I/O, as [`Connections::info`].
+    fn members(&self, set: &str) -> Option<Vec<String>> {
+        let _ = set;
+        None
+    }
+
+    /// The names of all sets, for suggestions.
+    fn sets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Opens a session or returns the cached one; the result is the [`ConnectionKind::Session`] of
     /// the connection's kind.
     ///

@@ -113,7 +113,7 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
                 "additionalProperties": { "$ref": "#/$defs/input" },
             },
             "connections": {
-                "description": "Aliases of connections: each a nickname, or the kind that the caller supplies.",
+                "description": "Aliases of connections: each a nickname, a set whose members `for_each` walks, or the kind that the caller supplies.",
                 "type": "object",
                 "propertyNames": { "pattern": ID },
                 "additionalProperties": {
@@ -124,6 +124,12 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
                             "required": ["kind"],
                             "additionalProperties": false,
                             "properties": { "kind": { "type": "string" } },
+                        },
+                        {
+                            "type": "object",
+                            "required": ["set"],
+                            "additionalProperties": false,
+                            "properties": { "set": { "type": "string" } },
                         },
                     ],
                 },

@@ -16,6 +16,18 @@ impl Compiled {
     pub(crate) fn span(&self) -> Span {
         self.0.span
     }
+
+    /// What it reads, where it does nothing but that.
+    pub(crate) fn binding(&self) -> Option<Binding> {
+        match &self.0.kind {
+            NodeKind::Path(Path {
+                from: From::Binding(binding),
+                steps,
+                ..
+            }) if steps.is_empty() => Some(*binding),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -138,25 +138,40 @@ impl Reader<'_> {
         let mut found = None;
         let mut refused = false;
         for Entry { key, value } in entries {
-            if &*key.name == "kind" {
-                found = self.fixed_text(value, "a kind of connection");
-                refused |= found.is_none();
-            } else {
-                self.unknown_key(&keys::CONNECTION, key);
-                refused = true;
-            }
+            let source = match &*key.name {
+                _ if found.is_some() => {
+                    self.error_with_help(
+                        Code::WRONG_VALUE,
+                        key.span,
+                        "a connection has a kind or is a set, and not both",
+                        "a set has the kind of its members: leave `kind` out",
+                    );
+                    None
+                }
+                "kind" => self
+                    .fixed_text(value, "a kind of connection")
+                    .map(|kind| ConnectionSource::Caller { kind }),
+                "set" => self
+                    .fixed_text(value, "the name of a set of connections")
+                    .map(|name| ConnectionSource::Set { name }),
+                _ => {
+                    self.unknown_key(&keys::CONNECTION, key);
+                    None
+                }
+            };
+            refused |= source.is_none();
+            found = found.or(source);
         }
         if found.is_none() && !refused {
             self.error_with_help(
                 Code::MISSING_KEY,
                 node.span,
                 "the connection has no kind",
-                "write its nickname, or `{ kind: KIND }` where the caller supplies it",
+                "write its nickname, `{ set: NAME }` for the members of a set, or `{ kind: KIND }` \
+                 where the caller supplies it",
             );
         }
-        found.map_or(ConnectionSource::Broken, |kind| ConnectionSource::Caller {
-            kind,
-        })
+        found.unwrap_or(ConnectionSource::Broken)
     }
 
     fn defaults(&mut self, node: &Node) -> Defaults {

@@ -134,8 +134,8 @@ pub(super) const AFTER: Place = Place {
 
 pub(super) const CONNECTION: Place = Place {
     name: "a connection",
-    keys: &["kind"],
-    later: &["set"],
+    keys: &["kind", "set"],
+    later: &[],
     synonyms: &[("type", "kind")],
 };
 

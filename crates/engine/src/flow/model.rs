@@ -59,6 +59,10 @@ pub(crate) enum ConnectionSource {
     Caller {
         kind: Named,
     },
+    /// The members of a set, as a list.
+    Set {
+        name: Named,
+    },
     /// None that can be read; a diagnostic says why. The alias is declared all the same.
     Broken,
 }

@@ -110,6 +110,7 @@ fn outline(text: &str) -> String {
         for connection in &flow.connections {
             let source = match &connection.source {
                 super::ConnectionSource::Nickname(name) => format!("nickname {}", name.value),
+                super::ConnectionSource::Set { name } => format!("set {}", name.value),
                 super::ConnectionSource::Caller { kind } => format!("of kind {}", kind.value),
                 super::ConnectionSource::Broken => "broken".to_owned(),
             };
@@ -365,8 +366,6 @@ fn what_is_not_built_is_refused_by_name() {
     assert_snapshot!(check("flow: f\nlanguage: 2\nconnections: { a: { set: b } }\ninputs: { b: { type: secret } }\ncards: {}\n"), @"
     f:2:11: error[not-supported]: version 2 of the language is not supported
       help: this build reads version 1
-    f:3:21: error[not-supported]: `set` is not supported yet
-      help: declare each connection under an alias of its own
     f:4:22: error[not-supported]: inputs of type `secret` are not supported yet
       help: keep credentials in a connection
     ");
@@ -475,7 +474,7 @@ fn wrong_types_say_what_was_expected() {
     f:2:17: error[wrong-type]: expected the nickname of a connection, found nothing
     f:2:24: error[wrong-type]: expected the nickname of a connection, found a list
     f:2:32: error[missing-key]: the connection has no kind
-      help: write its nickname, or `{ kind: KIND }` where the caller supplies it
+      help: write its nickname, `{ set: NAME }` for the members of a set, or `{ kind: KIND }` where the caller supplies it
     f:2:39: error[wrong-value]: expected the nickname of a connection, and no expression
       help: it is fixed before the run: write it out
     f:2:61: error[wrong-type]: expected a kind of connection, found a list

@@ -163,6 +163,15 @@ impl Checker<'_> {
             }
             TypeKind::OneOf(_) => Type::ANY,
             _ => {
+                let help = match &checked.ty.kind {
+                    TypeKind::Connection { .. } => {
+                        "declare a set of connections, `ALIAS: { set: NAME }`, and name that"
+                    }
+                    _ => {
+                        "name a list, such as `cards.found.objects`; `text.split` makes one of a \
+                         text"
+                    }
+                };
                 self.report(
                     Diagnostic::error(
                         Code::EXPRESSION_TYPE,
@@ -172,7 +181,7 @@ impl Checker<'_> {
                             checked.ty
                         ),
                     )
-                    .help("name a list, such as `cards.found.objects`; `text.split` makes one of a text"),
+                    .help(help),
                 );
                 return None;
             }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use flowrun_card::{Connections, Span, TypeKind};
+use flowrun_card::{ConnectionRef, Connections, Span, Type, TypeKind, Value};
 
 use super::{
     PlannedConnection, Slot,
@@ -31,63 +31,75 @@ pub(super) fn connections(
         let alias = &declared.alias.value;
         let replaced = options.connections.get(&**alias);
         let (nickname, kind, span) = match &declared.source {
-            ConnectionSource::Nickname(nickname) => {
-                (Some(Arc::clone(&nickname.value)), None, nickname.span)
+            ConnectionSource::Nickname(name) | ConnectionSource::Set { name } => {
+                (Some(Arc::clone(&name.value)), None, name.span)
             }
             ConnectionSource::Caller { kind } => (None, Some(Arc::clone(&kind.value)), kind.span),
             ConnectionSource::Broken => (None, None, declared.alias.span),
         };
+        let is_set = matches!(declared.source, ConnectionSource::Set { .. });
         let nickname = replaced
             .map(|nickname| Arc::from(nickname.as_str()))
             .or(nickname);
-        let found = nickname.as_ref().map(|nickname| store.info(nickname));
-        let known_kind = match (&nickname, found) {
-            (Some(_), Some(None)) if options.allow_missing_connections => None,
+        let found = nickname
+            .as_ref()
+            .map(|nickname| named(nickname, is_set, store));
+        let own_kind = match (&nickname, found) {
             (Some(nickname), Some(None)) => {
-                let nicknames = store.nicknames();
-                let near = suggest::among(nickname, nicknames.iter().map(String::as_str));
-                diagnostics.push(
-                    Diagnostic::error(
-                        Code::CONNECTION_NOT_FOUND,
-                        span,
-                        match replaced {
-                            Some(_) => format!("there is no connection `{nickname}`, which shall stand for `{alias}`"),
-                            None => format!("there is no connection `{nickname}`"),
-                        },
-                    )
-                    .help(near.unwrap_or_else(|| {
-                        "`flowrun connections list` lists those that there are".to_owned()
-                    })),
-                );
+                let missing = Missing {
+                    alias,
+                    nickname,
+                    is_set,
+                    is_replaced: replaced.is_some(),
+                };
+                if let Some(diagnostic) = missing.diagnostic(span, store, options) {
+                    diagnostics.push(diagnostic);
+                }
                 None
             }
-            (Some(nickname), Some(Some(info))) => {
-                if let Some(kind) = &kind
-                    && **kind != *info.kind
+            (Some(nickname), Some(Some(value))) => {
+                let found = kind_of(&value);
+                if let (Some(kind), Some(found)) = (&kind, &found)
+                    && **kind != *found
                 {
                     diagnostics.push(
                         Diagnostic::error(
                             Code::WRONG_CONNECTION,
                             span,
                             format!(
-                                "connection `{nickname}` is of kind `{}`, and `{alias}` needs `{kind}`",
-                                info.kind
+                                "connection `{nickname}` is of kind `{found}`, and `{alias}` needs `{kind}`",
                             ),
                         )
                         .help("give another with `--connection`"),
                     );
                 }
-                Some(info.kind)
+                found.map(Arc::from)
             }
             _ => None,
         };
-        let ty = connection(known_kind.as_deref().or(kind.as_deref()));
+        let one = connection(own_kind.as_deref().or(kind.as_deref()));
+        let is_mistaken = nickname.as_ref().is_some_and(|nickname| {
+            own_kind.is_none() && mistaken(nickname, alias, is_set, store).is_some()
+        });
+        let ty = match &declared.source {
+            // What was meant is said once.
+            ConnectionSource::Broken => Type::ANY,
+            _ if is_mistaken => Type::ANY,
+            ConnectionSource::Set { .. } => Type::list(one),
+            _ => one,
+        };
         table.insert(Arc::clone(alias), (index, ty));
         planned.push(PlannedConnection {
             alias: Arc::clone(alias),
+            is_set,
             nickname,
-            own_kind: known_kind.map(Arc::from).or_else(|| kind.clone()),
-            kind,
+            // What the cards need of the members is what they are.
+            kind: if is_set {
+                own_kind.clone()
+            } else {
+                kind.clone()
+            },
+            own_kind: own_kind.or(kind),
         });
     }
     for (alias, nickname) in &options.connections {
@@ -104,6 +116,115 @@ pub(super) fn connections(
         }
     }
     (planned, table)
+}
+
+/// The connection of a nickname, or the members of a set as a list; `None` where there is none.
+pub(crate) fn named(name: &str, is_set: bool, store: &dyn Connections) -> Option<Value> {
+    let one = |nickname: &str| {
+        let kind = store.info(nickname)?.kind;
+        Some(Value::Connection(ConnectionRef::new(kind, nickname)))
+    };
+    if is_set {
+        store
+            .members(name)?
+            .iter()
+            .map(|member| one(member))
+            .collect()
+    } else {
+        one(name)
+    }
+}
+
+/// The kind of a connection, or of the members of a set.
+pub(crate) fn kind_of(value: &Value) -> Option<String> {
+    let kind = |value: &Value| match value {
+        Value::Connection(connection) => Some(connection.kind().to_owned()),
+        _ => None,
+    };
+    match value {
+        Value::List(members) => kind(&members.iter().next()?),
+        value => kind(value),
+    }
+}
+
+/// What `name` is instead, where one connection was meant to be a set or a set one connection: in
+/// words, and how the flow says that.
+pub(crate) fn mistaken(
+    name: &str,
+    alias: &str,
+    is_set: bool,
+    store: &dyn Connections,
+) -> Option<(String, String)> {
+    if is_set {
+        store.info(name)?;
+        Some((
+            format!("`{name}` is one connection and no set"),
+            format!("write `{alias}: {name}`, and give it to a card as `connection: {alias}`"),
+        ))
+    } else {
+        store.members(name)?;
+        Some((
+            format!("`{name}` is a set of connections, and not one connection"),
+            format!(
+                "write `{alias}: {{ set: {name} }}`, and walk it: {}",
+                walk(alias)
+            ),
+        ))
+    }
+}
+
+/// How a set is used.
+pub(super) fn walk(alias: &str) -> String {
+    format!("`for_each: connections.{alias}`, and in it `connection: \"{{{{ item }}}}\"`")
+}
+
+/// A name of a connection or set that the store does not have.
+struct Missing<'a> {
+    alias: &'a str,
+    nickname: &'a str,
+    is_set: bool,
+    is_replaced: bool,
+}
+
+impl Missing<'_> {
+    fn diagnostic(
+        &self,
+        span: Span,
+        store: &dyn Connections,
+        options: &CheckOptions,
+    ) -> Option<Diagnostic> {
+        let Self {
+            alias,
+            nickname,
+            is_set,
+            is_replaced,
+        } = *self;
+        if let Some((message, help)) = mistaken(nickname, alias, is_set, store) {
+            return Some(Diagnostic::error(Code::WRONG_CONNECTION, span, message).help(help));
+        }
+        if options.allow_missing_connections {
+            return None;
+        }
+        let (what, names) = match is_set {
+            true => ("set of connections", store.sets()),
+            false => ("connection", store.nicknames()),
+        };
+        let near = suggest::among(nickname, names.iter().map(String::as_str));
+        let stands_for = match is_replaced {
+            true => format!(", which shall stand for `{alias}`"),
+            false => String::new(),
+        };
+        Some(
+            Diagnostic::error(
+                Code::CONNECTION_NOT_FOUND,
+                span,
+                format!("there is no {what} `{nickname}`{stands_for}"),
+            )
+            .help(near.unwrap_or_else(|| {
+                "`flowrun connections list` lists those that there are".to_owned()
+            })),
+        )
+    }
 }
 
 impl Checker<'_> {
@@ -140,6 +261,17 @@ impl Checker<'_> {
             );
             return None;
         };
+        if matches!(ty.kind, TypeKind::List { .. }) {
+            self.report(
+                Diagnostic::error(
+                    Code::WRONG_CONNECTION,
+                    span,
+                    format!("`{alias}` is a set of connections, and one is needed here"),
+                )
+                .help(format!("walk it: {}", walk(alias))),
+            );
+            return None;
+        }
         if let (Some(kind), TypeKind::Connection { kind: Some(found) }) = (kind, &ty.kind)
             && kind != found
         {

@@ -112,6 +112,11 @@ pub(super) fn help_for(expected: &Type, found: &Type) -> Option<String> {
         (TypeKind::Connection { .. }, TypeKind::Connection { .. }) => {
             Some("name a connection of the kind that is needed".to_owned())
         }
+        (TypeKind::Connection { .. }, TypeKind::List { items, .. })
+            if matches!(items.kind, TypeKind::Connection { .. }) =>
+        {
+            Some("a set is walked by `for_each`, whose `item` is one connection of it".to_owned())
+        }
         (TypeKind::Connection { .. }, _) => Some(
             "only `connections.ALIAS` or an input of type `connection` yields a connection"
                 .to_owned(),

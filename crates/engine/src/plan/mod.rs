@@ -19,7 +19,11 @@ mod slots;
 use std::sync::Arc;
 
 pub use self::permissions::{CardPermission, ConnectionPermissions};
-pub(crate) use self::{build::build, permissions::Outlook};
+pub(crate) use self::{
+    build::build,
+    connections::{kind_of, mistaken, named},
+    permissions::Outlook,
+};
 
 use flowrun_card::{CardTypes, DynCard, Function, Span, Type, Value};
 
@@ -142,6 +146,8 @@ pub(crate) struct PlannedVar {
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedConnection {
     pub(crate) alias: Arc<str>,
+    /// Whether it is the list of a set's members; the nickname is the name of the set then.
+    pub(crate) is_set: bool,
     /// `None` where the caller must supply it.
     pub(crate) nickname: Option<Arc<str>>,
     /// The kind that the cards under it need, where one is known.
@@ -155,6 +161,8 @@ pub(crate) struct PlannedConnection {
 pub struct FlowConnection<'p> {
     /// The name that the flow's cards use.
     pub alias: &'p str,
+    /// Whether it is a set: its cards use each of the members.
+    pub is_set: bool,
     /// The name by which the connection store knows it; `None` where the caller must supply it.
     pub nickname: Option<&'p str>,
     /// The name of its kind: its own, or where the store does not know it, the one that the cards
@@ -177,6 +185,7 @@ impl Plan {
     pub fn connections(&self) -> impl Iterator<Item = FlowConnection<'_>> {
         self.connections.iter().map(|planned| FlowConnection {
             alias: &planned.alias,
+            is_set: planned.is_set,
             nickname: planned.nickname.as_deref(),
             kind: planned.own_kind.as_deref(),
         })

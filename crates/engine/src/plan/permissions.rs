@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::{Plan, PlannedAction, Slot};
 use crate::{
-    expression::{Binding, Foresight, RunField, foresee},
+    expression::{Binding, Compiled, Foresight, RunField, foresee},
     machine::{BodyId, CardId},
 };
 
@@ -65,7 +65,7 @@ pub(crate) struct Outlook {
     /// By place; `None` where an input is not known.
     pub(crate) inputs: Vec<Option<Partial>>,
     pub(crate) vars: Vec<Partial>,
-    /// By place, each a [`Value::Connection`].
+    /// By place, each a [`Value::Connection`], or for a set a list of them.
     pub(crate) connections: Vec<Partial>,
     pub(crate) flow: Partial,
     pub(crate) run_id: Option<Partial>,
@@ -102,9 +102,12 @@ impl Plan {
             found: IndexMap::new(),
         };
         for (planned, partial) in self.connections.iter().zip(&outlook.connections) {
-            if let Partial::Known(Value::Connection(connection)) = partial {
-                let alias = Arc::clone(&planned.alias);
-                needs.connection(connection).aliases.push(alias);
+            for connection in connections_of(partial) {
+                // The kind of a set that is yet to be made is that of its cards.
+                if !connection.kind().is_empty() {
+                    let alias = Arc::clone(&planned.alias);
+                    needs.connection(&connection).aliases.push(alias);
+                }
             }
         }
         for input in outlook.inputs.iter().flatten() {
@@ -114,6 +117,21 @@ impl Plan {
         }
         needs.body(BodyId::FLOW, "");
         needs.found.into_values().collect()
+    }
+}
+
+/// The connections behind an alias: one, or the members of a set.
+fn connections_of(partial: &Partial) -> Vec<ConnectionRef> {
+    let one = |value: &Value| match value {
+        Value::Connection(connection) => Some(connection.clone()),
+        _ => None,
+    };
+    match partial {
+        Partial::Known(Value::List(members)) => {
+            members.iter().filter_map(|member| one(&member)).collect()
+        }
+        Partial::Known(value) => one(value).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -180,12 +198,13 @@ impl Needs<'_> {
                         continue;
                     }
                     let mut foreseen = Foreseen::new(self.outlook);
+                    foreseen.plan = Some(plan);
                     let input = foreseen.slot(input, &types.input);
                     let mut needed = Permissions::default();
                     card.permissions(&input, &mut needed);
                     let address = Arc::from(address);
                     for permission in needed.into_vec() {
-                        self.add((id, &address), permission, &foreseen.dynamic);
+                        self.add((id, &address), permission, &foreseen);
                     }
                 }
             }
@@ -196,7 +215,7 @@ impl Needs<'_> {
         &mut self,
         (id, card): (CardId, &Arc<str>),
         permission: Permission,
-        dynamic: &[(Span, Kinds)],
+        foreseen: &Foreseen<'_>,
     ) {
         let needed = CardPermission {
             card: Arc::clone(card),
@@ -208,8 +227,23 @@ impl Needs<'_> {
                 let connection = connection.clone();
                 self.connection(&connection).permissions.push(needed);
             }
+            Some(PartialConnection::Unknown(span)) if foreseen.members.contains_key(span) => {
+                let Some((alias, members)) = foreseen.members.get(span) else {
+                    return;
+                };
+                for member in members {
+                    let mut needed = needed.clone();
+                    needed.permission.connection = Some(PartialConnection::Known(member.clone()));
+                    let found = self.connection(member);
+                    found.permissions.push(needed);
+                    if found.aliases.is_empty() {
+                        found.aliases.push(Arc::clone(alias));
+                    }
+                }
+            }
             Some(PartialConnection::Unknown(span)) => {
-                let kinds: Vec<&Option<String>> = dynamic
+                let kinds: Vec<&Option<String>> = foreseen
+                    .dynamic
                     .iter()
                     .filter(|(from, _)| from == span)
                     .flat_map(|(_, kinds)| kinds)
@@ -273,16 +307,46 @@ fn collect_kinds(ty: &Type, found: &mut Kinds) {
 /// Reads slots as far as they are known.
 struct Foreseen<'a> {
     outlook: &'a Outlook,
+    /// Says what loops walk, where there are some around.
+    plan: Option<&'a Plan>,
     /// The expressions that are not known, with the kinds of connections that they may yield.
     dynamic: Vec<(Span, Kinds)>,
+    /// The expressions that yield each member of a set in turn, with the alias of the set and its
+    /// members.
+    members: IndexMap<Span, (Arc<str>, Vec<ConnectionRef>)>,
 }
 
 impl<'a> Foreseen<'a> {
     fn new(outlook: &'a Outlook) -> Self {
         Self {
             outlook,
+            plan: None,
             dynamic: Vec::new(),
+            members: IndexMap::new(),
         }
+    }
+
+    /// The members that an expression yields, where it is the item of a loop over a set. A set
+    /// that is yet to be made has the kind that is needed.
+    fn members(&self, expression: &Compiled, ty: &Type) -> Option<(Arc<str>, Vec<ConnectionRef>)> {
+        let TypeKind::Connection { kind } = &ty.kind else {
+            return None;
+        };
+        let Binding::Item(card) = expression.binding()? else {
+            return None;
+        };
+        let plan = self.plan?;
+        let walked = &plan.card(CardId(card))?.for_each.as_ref()?.list;
+        let binding @ Binding::Connection(index) = walked.binding()? else {
+            return None;
+        };
+        let alias = &plan.connections.get(index as usize)?.alias;
+        let of_kind = |member: ConnectionRef| match (member.kind(), kind) {
+            ("", Some(kind)) => ConnectionRef::new(kind.as_str(), member.nickname()),
+            _ => member,
+        };
+        let members = connections_of(self.outlook.get(binding)?).into_iter();
+        Some((Arc::clone(alias), members.map(of_kind).collect()))
     }
 
     /// As deep as a flow file can be nested.
@@ -294,6 +358,9 @@ impl<'a> Foreseen<'a> {
                 known.cloned().unwrap_or(Partial::Absent)
             }
             Slot::Expression(expression) => {
+                if let Some(members) = self.members(expression, ty) {
+                    self.members.insert(expression.span(), members);
+                }
                 self.fit(foresee(expression, self.outlook), ty, expression.span())
             }
             Slot::List(slots) => {

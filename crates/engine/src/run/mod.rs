@@ -18,7 +18,7 @@ mod timers;
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, sync::Arc};
 
-use flowrun_card::{Clock, ConnectionRef, Connections, RunIdentity, Value};
+use flowrun_card::{Clock, Connections, RunIdentity, Value};
 use jiff::Timestamp;
 
 pub use error::RunError;
@@ -34,7 +34,7 @@ use self::{
 };
 use crate::{
     machine::Limits,
-    plan::{Plan, PlannedConnection},
+    plan::{Plan, PlannedConnection, kind_of, mistaken, named},
 };
 
 /// Ends a run early. Clones end the same run.
@@ -228,34 +228,38 @@ fn connections(
             values.push(Value::Null);
             continue;
         };
-        match store.info(nickname) {
-            None => problem(
-                alias,
-                format!("there is no connection `{nickname}`"),
-                crate::suggest::among(nickname, store.nicknames().iter().map(String::as_str)),
-            ),
-            Some(info)
-                if connection
-                    .kind
-                    .as_ref()
-                    .is_some_and(|kind| **kind != *info.kind) =>
-            {
+        let is_set = connection.is_set;
+        let Some(value) = named(nickname, is_set, store) else {
+            let (message, help) = match mistaken(nickname, alias, is_set, store) {
+                Some((message, help)) => (message, Some(help)),
+                None => {
+                    let (what, names) = match is_set {
+                        true => ("set of connections", store.sets()),
+                        false => ("connection", store.nicknames()),
+                    };
+                    (
+                        format!("there is no {what} `{nickname}`"),
+                        crate::suggest::among(nickname, names.iter().map(String::as_str)),
+                    )
+                }
+            };
+            problem(alias, message, help);
+            values.push(Value::Null);
+            continue;
+        };
+        match (&connection.kind, kind_of(&value)) {
+            (Some(kind), Some(found)) if **kind != *found => {
                 problem(
                     alias,
                     format!(
-                        "connection `{nickname}` is of kind `{}`, and `{alias}` needs `{}`",
-                        info.kind,
-                        connection.kind.as_deref().unwrap_or_default()
+                        "connection `{nickname}` is of kind `{found}`, and `{alias}` needs `{kind}`"
                     ),
                     None,
                 );
+                values.push(Value::Null);
             }
-            Some(info) => {
-                values.push(Value::Connection(ConnectionRef::new(info.kind, nickname)));
-                continue;
-            }
+            _ => values.push(value),
         }
-        values.push(Value::Null);
     }
     for alias in overrides.keys() {
         if !planned

@@ -114,6 +114,14 @@ impl Connections for OfCard {
         self.narrowed.store.nicknames()
     }
 
+    fn members(&self, set: &str) -> Option<Vec<String>> {
+        self.narrowed.store.members(set)
+    }
+
+    fn sets(&self) -> Vec<String> {
+        self.narrowed.store.sets()
+    }
+
     fn session(
         &self,
         mut request: SessionRequest,

@@ -9,7 +9,7 @@ use super::{
     evaluate::Globals,
     inputs::{InvalidInputs, fit, unknown},
 };
-use crate::plan::{CardPermission, ConnectionPermissions, Outlook, Plan};
+use crate::plan::{CardPermission, ConnectionPermissions, Outlook, Plan, named};
 
 /// How the nickname of a connection starts that the caller supplies and that is not known. No
 /// nickname of a store has a space.
@@ -17,11 +17,12 @@ const CALLERS: &str = "supplied by the caller as ";
 
 impl Plan {
     /// What the flow needs, connection by connection, given some of its inputs as
-    /// [`Plan::read_input`] gives them. Pure: the store is asked only for the kind of a connection
-    /// that an input names.
+    /// [`Plan::read_input`] gives them. Pure: the store is asked only for the kinds of
+    /// connections, and for the members of sets.
     ///
     /// Known are literals, vars, and expressions over them and over the given inputs. Not known
-    /// are outputs of cards, items of loops, and every input that is not given: one with a default
+    /// are outputs of cards, items of loops (but for one over the members of a set: each of them has
+    /// the permission), and every input that is not given: one with a default
     /// too, because the caller of a run may give another. What is not known is a wildcard in the
     /// resources, so that no run needs more than this. Where the connection of a card is not
     /// known, every connection of its kind that the flow names may be meant, and has the
@@ -81,12 +82,20 @@ impl Plan {
             return Err(InvalidInputs { problems });
         }
         let connections = self.connections.iter().map(|planned| {
-            let kind = planned.own_kind.as_deref().unwrap_or_default();
-            let nickname = match &planned.nickname {
-                Some(nickname) => nickname.to_string(),
-                None => format!("{CALLERS}{}", planned.alias),
-            };
-            Partial::Known(Value::Connection(ConnectionRef::new(kind, nickname)))
+            let known = planned.nickname.as_deref();
+            let known = known.and_then(|nickname| named(nickname, planned.is_set, connections));
+            Partial::Known(known.unwrap_or_else(|| {
+                let kind = planned.own_kind.as_deref().unwrap_or_default();
+                let nickname = match &planned.nickname {
+                    Some(nickname) => nickname.to_string(),
+                    None => format!("{CALLERS}{}", planned.alias),
+                };
+                let one = Value::Connection(ConnectionRef::new(kind, nickname));
+                match planned.is_set {
+                    true => [one].into_iter().collect(),
+                    false => one,
+                }
+            }))
         });
         let mut outlook = Outlook {
             inputs,

@@ -513,6 +513,10 @@ impl Connections for Asked {
         Shelves.nicknames()
     }
 
+    fn members(&self, set: &str) -> Option<Vec<String>> {
+        Shelves.members(set)
+    }
+
     fn session(
         &self,
         request: SessionRequest,
@@ -672,6 +676,95 @@ cards:
     assert_eq!(requests[0].scope, nothing);
     assert_ne!(requests[0].scope, Scope::whole());
     assert_eq!(requests[1].scope, Scope::policy("less"));
+}
+
+const OVER_A_SET: &str = "inputs: { key: { type: string, default: k } }
+connections: { all: { set: branches }, b: demo-vault }
+cards:
+  one:
+    for_each: connections.all
+    as: branch
+    cards:
+      read: { card: test.get, connection: '{{ branch }}', with: { bucket: in, key: one } }
+      move:
+        card: test.move
+        with:
+          source: { connection: '{{ branch }}', bucket: in, key: two }
+          destination: { connection: b, bucket: out, key: three }
+";
+
+/// A connection of the same kind gets nothing of what the members need.
+#[test]
+fn each_member_of_a_set_has_what_the_cards_of_its_loop_need() {
+    assert_snapshot!(needs(OVER_A_SET, &[]), @"
+    all = shelf branches/north
+      one.read: test:Get arn:aws:s3:::in/one
+      one.move: test:Get arn:aws:s3:::in/two
+    all = shelf branches/south
+      one.read: test:Get arn:aws:s3:::in/one
+      one.move: test:Get arn:aws:s3:::in/two
+    b = shelf demo-vault
+      one.move: test:Put arn:aws:s3:::out/three
+    ");
+    let computed = OVER_A_SET.replace("'{{ branch }}'", "'{{ default branch branch }}'");
+    assert_snapshot!(needs(&computed, &[]), @"
+    all = shelf branches/north
+      one.read: test:Get arn:aws:s3:::in/one (9:47 default branch branch) any
+      one.move: test:Get arn:aws:s3:::in/two (13:37 default branch branch) any
+    all = shelf branches/south
+      one.read: test:Get arn:aws:s3:::in/one (9:47 default branch branch) any
+      one.move: test:Get arn:aws:s3:::in/two (13:37 default branch branch) any
+    b = shelf demo-vault
+      one.read: test:Get arn:aws:s3:::in/one (9:47 default branch branch) any
+      one.move: test:Get arn:aws:s3:::in/two (13:37 default branch branch) any
+      one.move: test:Put arn:aws:s3:::out/three
+    ");
+}
+
+#[tokio::test]
+async fn a_loop_over_a_set_asks_for_a_session_of_each_member() {
+    let requests = asked(OVER_A_SET, &[]).await;
+    let mut told: Vec<String> = requests
+        .iter()
+        .map(|request| {
+            format!(
+                "{}: {}",
+                request.connection.nickname(),
+                scope(&request.scope)
+            )
+        })
+        .collect();
+    told.sort();
+    assert_snapshot!(told.join("\n"), @"
+    branches/north: test:Get in/one; test:Get in/two
+    branches/north: test:Get in/one; test:Get in/two
+    branches/south: test:Get in/one; test:Get in/two
+    branches/south: test:Get in/one; test:Get in/two
+    demo-reports: test:Put out/three
+    demo-reports: test:Put out/three
+    ");
+}
+
+#[test]
+fn a_set_that_is_not_made_yet_has_the_kind_that_its_cards_need() {
+    let engine = Engine::builder().registry(registry()).build();
+    let options = CheckOptions {
+        allow_missing_connections: true,
+        ..CheckOptions::default()
+    };
+    let checked = engine.check("f", format!("flow: f\n{OVER_A_SET}").as_bytes(), &options);
+    let source = checked.source.clone();
+    let plan = checked.into_plan().unwrap();
+    let needed = plan
+        .permissions(&BTreeMap::new(), &flowrun_card::NoConnections)
+        .unwrap();
+    assert_snapshot!(table(&needed, &source), @"
+    b = shelf demo-vault
+      one.move: test:Put arn:aws:s3:::out/three
+    all = shelf branches
+      one.read: test:Get arn:aws:s3:::in/one
+      one.move: test:Get arn:aws:s3:::in/two
+    ");
 }
 
 /// Whether what stands in a resource is the text.

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::cards::{self, Log};
 
-/// Two connections of the kind that the cards use, and one of another.
+/// Two connections of the kind that the cards use, a set of two more, and one of another kind.
 pub(crate) struct Shelves;
 
 const NICKNAMES: [(&str, &str); 3] = [
@@ -31,9 +31,14 @@ const NICKNAMES: [(&str, &str); 3] = [
     ("mail", "smtp"),
 ];
 
+const SET: &str = "branches";
+const MEMBERS: [&str; 2] = ["branches/north", "branches/south"];
+
 impl Connections for Shelves {
     fn info(&self, nickname: &str) -> Option<ConnectionInfo> {
-        let (_, kind) = NICKNAMES.into_iter().find(|(name, _)| *name == nickname)?;
+        let members = MEMBERS.into_iter().map(|member| (member, "shelf"));
+        let mut all = NICKNAMES.into_iter().chain(members);
+        let (_, kind) = all.find(|(name, _)| *name == nickname)?;
         Some(ConnectionInfo {
             kind: kind.to_owned(),
         })
@@ -41,6 +46,18 @@ impl Connections for Shelves {
 
     fn nicknames(&self) -> Vec<String> {
         NICKNAMES.map(|(name, _)| name.to_owned()).to_vec()
+    }
+
+    fn members(&self, set: &str) -> Option<Vec<String>> {
+        match set {
+            SET => Some(MEMBERS.map(str::to_owned).to_vec()),
+            "posts" => Some(vec!["mail".to_owned()]),
+            _ => None,
+        }
+    }
+
+    fn sets(&self) -> Vec<String> {
+        vec![SET.to_owned()]
     }
 
     fn session(

@@ -222,7 +222,7 @@ fn what_stands_where_an_alias_belongs() {
     assert_snapshot!(said("connections: { shelf: [a] }", "test.list, connection: shelf"), @"f:2:23: error[wrong-type]: expected the nickname of a connection, found a list");
     assert_snapshot!(said("connections: { shelf: { typ: shelf } }", "test.list, connection: shelf"), @"
     f:2:25: error[unknown-key]: a connection has no key `typ`
-      help: its keys are `kind`
+      help: its keys are `kind`, `set`
     ");
     // The connection of a card that does not exist.
     assert_snapshot!(said("connections: { shelf: demo-reports }", "test.lost, connection: shef"), @"
@@ -233,4 +233,53 @@ fn what_stands_where_an_alias_belongs() {
     ");
     // The default is for cards that take one; what it reads makes no others wait.
     assert_snapshot!(said("connections: { shelf: demo-reports }\ndefaults: { connection: \"{{ cards.one }}\" }", "text.upper, with: { text: a }"), @"ok");
+}
+
+#[test]
+fn a_set_is_a_list_of_connections() {
+    let flow = |connections: &str, card: &str| {
+        check(&format!(
+            "flow: f\nconnections: {connections}\ncards:\n  one:\n    card: test.list\n    {card}\n"
+        ))
+    };
+    let walk = "for_each: connections.all\n    connection: \"{{ item }}\"";
+    assert_snapshot!(flow("{ all: { set: branches } }", walk), @"ok");
+    assert_snapshot!(flow("{ all: { set: branchs } }", walk), @"
+    f:2:28: error[connection-not-found]: there is no set of connections `branchs`
+      help: did you mean `branches`?
+    ");
+    assert_snapshot!(flow("{ all: { set: elsewhere } }", walk), @"
+    f:2:28: error[connection-not-found]: there is no set of connections `elsewhere`
+      help: `flowrun connections list` lists those that there are
+    ");
+    assert_snapshot!(flow("{ all: { set: demo-vault } }", walk), @"
+    f:2:28: error[wrong-connection]: `demo-vault` is one connection and no set
+      help: write `all: demo-vault`, and give it to a card as `connection: all`
+    ");
+    assert_snapshot!(flow("{ all: branches }", walk), @r#"
+    f:2:21: error[wrong-connection]: `branches` is a set of connections, and not one connection
+      help: write `all: { set: branches }`, and walk it: `for_each: connections.all`, and in it `connection: "{{ item }}"`
+    "#);
+    assert_snapshot!(flow("{ all: demo-vault }", walk), @"
+    f:6:15: error[expression-type]: `for_each` needs a list or an object, and this yields a connection of kind `shelf`
+      help: declare a set of connections, `ALIAS: { set: NAME }`, and name that
+    ");
+    assert_snapshot!(flow("{ all: branches/north }", "connection: all"), @"ok");
+    assert_snapshot!(flow("{ all: { set: branches } }", "connection: all"), @r#"
+    f:6:17: error[wrong-connection]: `all` is a set of connections, and one is needed here
+      help: walk it: `for_each: connections.all`, and in it `connection: "{{ item }}"`
+    "#);
+    assert_snapshot!(flow("{ all: { set: branches } }", "connection: \"{{ connections.all }}\""), @"
+    f:6:17: error[expression-type]: expected a connection of kind `shelf`, and the expression yields a list of connections
+      help: a set is walked by `for_each`, whose `item` is one connection of it
+    ");
+    assert_snapshot!(flow("{ all: { set: posts } }", walk), @"
+    f:7:17: error[expression-type]: expected a connection of kind `shelf`, and the expression yields a connection of kind `smtp`
+      help: name a connection of the kind that is needed
+    ");
+    assert_snapshot!(flow("{ all: { set: branches, kind: shelf } }", walk), @"
+    f:2:38: error[wrong-value]: a connection has a kind or is a set, and not both
+      help: a set has the kind of its members: leave `kind` out
+    ");
+    assert_snapshot!(flow("{ all: { set: [] } }", walk), @"f:2:28: error[wrong-type]: expected the name of a set of connections, found a list");
 }
