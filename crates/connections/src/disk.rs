@@ -86,6 +86,16 @@ fn make_state_folder(folder: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// Where the folder or the file cannot be written. The old one is left then.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace_with_mode(path, bytes, 0o666)
+}
+
+/// As [`replace`], for a file that nobody else shall read, from its first byte on.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace_with_mode(path, bytes, 0o600)
+}
+
+/// The mode is that of a new file, less what the umask takes.
+fn replace_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     let failed = |source| StoreError::Write {
         path: path.to_owned(),
         source,
@@ -100,25 +110,79 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     name.push(target.file_name().unwrap_or_default());
     name.push(".new");
     let new = target.with_file_name(name);
-    let written = write_new(&new, &target, bytes).and_then(|()| fs::rename(&new, &target));
+    let written = write_new(&new, &target, bytes, mode).and_then(|()| fs::rename(&new, &target));
     if written.is_err() {
         fs::remove_file(&new).ok();
     }
+    killed_here();
     written.and_then(|()| sync_folder(&target)).map_err(failed)
 }
 
-fn write_new(new: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(new: &Path, target: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // What a process that was killed left behind: nobody else writes while the lock is held.
     match fs::remove_file(new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = File::options().create_new(true).write(true).open(new)?;
+    killed_here();
+    let mut options = File::options();
+    options.create_new(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(new)?;
+    killed_here();
     if let Ok(old) = fs::metadata(target) {
         file.set_permissions(old.permissions())?;
     }
-    file.write_all(bytes)?;
-    file.sync_all()
+    // A process can be killed while it writes, too.
+    let (first, rest) = bytes
+        .split_at_checked(bytes.len() / 2)
+        .unwrap_or((bytes, &[]));
+    file.write_all(first)?;
+    killed_here();
+    file.write_all(rest)?;
+    killed_here();
+    file.sync_all()?;
+    killed_here();
+    Ok(())
+}
+
+/// Where tests end a write as a kill would: at once, with nothing tidied up.
+#[cfg(not(test))]
+fn killed_here() {}
+
+#[cfg(test)]
+pub(crate) use self::kill::killed_here;
+
+#[cfg(test)]
+pub(crate) mod kill {
+    use std::{cell::Cell, panic};
+
+    thread_local! {
+        static STEPS_LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    pub(crate) fn killed_here() {
+        let left = STEPS_LEFT.get();
+        if left == Some(0) {
+            STEPS_LEFT.set(None);
+            panic::resume_unwind(Box::new("killed"));
+        }
+        STEPS_LEFT.set(left.map(|left| left - 1));
+    }
+
+    /// Does something that is killed at a step of its writing, counted from 0; whether it was, and
+    /// did not end before.
+    pub(crate) fn at(step: usize, f: impl FnOnce()) -> bool {
+        STEPS_LEFT.set(Some(step));
+        let result = panic::catch_unwind(panic::AssertUnwindSafe(f));
+        STEPS_LEFT.set(None);
+        result.is_err_and(|cause| {
+            cause.downcast_ref() == Some(&"killed") || panic::resume_unwind(cause)
+        })
+    }
 }
 
 /// Makes the rename itself last. <https://man7.org/linux/man-pages/man2/fsync.2.html>

@@ -42,6 +42,7 @@ mod narrow;
 mod proof;
 mod record;
 mod sandbox;
+mod sealed;
 mod secret;
 mod session;
 mod session_name;
@@ -66,6 +67,10 @@ pub use kind::{KINDS, KeySpec, KindSpec};
 pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
 pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};
+pub use sealed::{
+    AskPassphrase, Identities, MAX_RECIPIENTS, Passphrase, RECIPIENTS_FILE, Recipient, Recipients,
+    Resealed, SealedError, SharedWith, UserStore, check_recipient_name, share_add, share_remove,
+};
 pub use secret::{MAX_SECRET_BYTES, SealedSecrets, SecretPlace, SecretSource};
 pub use session::{AwsS3, AwsSession, AwsSessionParts};
 pub use store::ConnectionStore;

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// The longest secret that is read, in bytes: room for a certificate chain with its key.
-pub const MAX_SECRET_BYTES: u64 = 64 * 1024;
+pub const MAX_SECRET_BYTES: usize = 64 * 1024;
 /// The longest sealed text in a connection file, in bytes.
-const MAX_SEALED_BYTES: usize = 256 * 1024;
+pub(crate) const MAX_SEALED_BYTES: usize = 256 * 1024;
 
 /// Where the secret of a field stands.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -131,7 +131,7 @@ impl Secrets {
                 }
             },
         };
-        if secret.expose().len() as u64 > MAX_SECRET_BYTES {
+        if secret.expose().len() > MAX_SECRET_BYTES {
             return Err(failed(format!(
                 "the secret of `{field}` has more than {MAX_SECRET_BYTES} bytes"
             )));
@@ -153,7 +153,7 @@ pub(crate) fn beside(file: &Path, path: &Path) -> PathBuf {
 
 /// The text of a file, of up to [`MAX_SECRET_BYTES`].
 fn read_file(path: &Path) -> Result<Secret, String> {
-    let bytes = read_bounded(path, MAX_SECRET_BYTES)?;
+    let bytes = read_bounded(path, MAX_SECRET_BYTES as u64)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         zeroize::Zeroizing::new(error.into_bytes());
         "is not UTF-8 text".to_owned()

@@ -59,7 +59,7 @@ fn kinds(text: &str) -> HashMap<String, String> {
 }
 
 /// Counts brackets wherever they stand, in text and comments too: it only has to be a bound.
-fn refuse_deep_nesting(text: &str, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn refuse_deep_nesting(text: &str, path: &Path) -> Result<(), StoreError> {
     let mut open = 0_usize;
     for (line, content) in text.lines().enumerate() {
         for (column, c) in content.chars().enumerate() {
