@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     AwsConnection, AwsS3, AwsS3Definition, Base, Connection, ConnectionStore, Endpoint, Proof,
     RoleArn, Trust,
+    attribution::{SourceIdentitySeed, TagsSeed, tags_value},
     definition::{
         check_acceptance, check_access_key_id, check_external_id, check_region, is_clear,
         partition_of,
@@ -47,6 +48,14 @@ impl Kind for AwsS3Definition {
             KeySpec::optional(
                 "session_policy",
                 "`off` where runs shall use the whole role",
+            ),
+            KeySpec::optional(
+                "source_identity",
+                "who stands behind its sessions, or `{ env: NAME }`",
+            ),
+            KeySpec::optional(
+                "session_tags",
+                "tags of its sessions; `{flow}` and `{run}` stand for those of the run",
             ),
             KeySpec::optional("region", "the region; else that of the base credentials"),
             KeySpec::optional("endpoint", "the URL of another server, or `sandbox`"),
@@ -105,6 +114,10 @@ impl Kind for AwsS3Definition {
                         one_of(text, &["on", "off"], "a session policy").map(|word| word == "on")
                     }))?;
             }
+            "source_identity" => {
+                self.source_identity = Some(entries.next_value_seed(SourceIdentitySeed)?);
+            }
+            "session_tags" => self.session_tags = entries.next_value_seed(TagsSeed)?,
             "region" => {
                 self.region = Some(entries.next_value_seed(Scalar::new("a region", check_region))?);
             }
@@ -166,6 +179,14 @@ impl Kind for AwsS3Definition {
         if !self.session_policy && !has_role {
             return Err(
                 "`session_policy` is about the role of `role_arn`, and there is no `role_arn`"
+                    .to_owned(),
+            );
+        }
+        let is_attributed = self.source_identity.is_some() || !self.session_tags.is_empty();
+        if is_attributed && !has_role {
+            return Err(
+                "`source_identity` and `session_tags` are about the sessions of a role, and there \
+                 is no `role_arn`"
                     .to_owned(),
             );
         }
@@ -243,6 +264,8 @@ impl Kind for AwsS3Definition {
             },
             of(&self.accept_unsafe),
             (!self.session_policy).then(|| "off".to_owned()),
+            self.source_identity.as_ref().map(ToString::to_string),
+            tags_value(&self.session_tags),
             of(&self.region),
             match &self.endpoint {
                 Endpoint::Aws => None,

@@ -6,12 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flowrun_card::{BoxFuture, CardError, ConnectionKind as _};
+use flowrun_card::{BoxFuture, CardError, ConnectionKind as _, RunIdentity};
 use serde::de::MapAccess;
 use serde_json::Value as Json;
 
 use crate::{
     AwsS3, AwsS3Definition, ConnectionStore, Proof,
+    attribution::Attribution,
     file::entries::check_nickname,
     kind::{Kind, KindSpec, Opening, Session},
 };
@@ -178,6 +179,15 @@ impl<'a> AwsConnection<'a> {
             whole: connection,
             definition,
         }
+    }
+}
+
+impl AwsConnection<'_> {
+    /// What the sessions of a run are attributed to.
+    pub(crate) fn attribution(&self, run: &RunIdentity) -> Result<Attribution, CardError> {
+        let source_identity = self.source_identity.as_ref();
+        Attribution::of(source_identity, &self.session_tags, run)
+            .map_err(|failure| failure.context("connection", self.nickname))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::{Allowed, SecretSource};
+use crate::{Allowed, SecretSource, SourceIdentity};
 
 /// What a connection of kind `aws_s3` says; by default nothing, which is AWS under the credentials
 /// of AWS's own chain.
@@ -20,6 +20,10 @@ pub struct AwsS3Definition {
     pub accept_unsafe: Option<String>,
     /// Whether a run narrows the role to what its cards need, by a session policy.
     pub session_policy: bool,
+    /// Who stands behind the sessions of the role.
+    pub source_identity: Option<SourceIdentity>,
+    /// The tags of the role's sessions; `{flow}` and `{run}` in a value stand for those of the run.
+    pub session_tags: Vec<(String, String)>,
     /// The region; without one, that of the base.
     pub region: Option<String>,
     /// Where requests go.
@@ -91,6 +95,8 @@ impl Default for AwsS3Definition {
             trust: Trust::ExternalId,
             accept_unsafe: None,
             session_policy: true,
+            source_identity: None,
+            session_tags: Vec::new(),
             region: None,
             endpoint: Endpoint::Aws,
             ca: None,

@@ -24,6 +24,7 @@
 //! does ([`ConnectionStore::prove`]), which [`record_proof`] remembers. [`edit_file`] changes one
 //! connection of a file, and no other byte of it.
 
+mod attribution;
 mod aws;
 mod base;
 mod connection;
@@ -53,6 +54,7 @@ mod testing;
 mod tls;
 mod trust;
 
+pub use attribution::SourceIdentity;
 pub use connection::{AwsConnection, Connection, Definition};
 pub use definition::{
     AwsS3Definition, Base, Endpoint, RoleArn, Trust, check_acceptance, check_access_key_id,

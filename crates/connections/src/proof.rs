@@ -2,7 +2,7 @@
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
-use flowrun_card::{CardError, ErrorKind};
+use flowrun_card::{CardError, ErrorKind, RunIdentity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -238,6 +238,10 @@ impl ConnectionStore {
                     role_arn: role_arn.clone(),
                     external_id: connection.external_id.clone(),
                     session_name: SESSION_NAME.to_owned(),
+                    attribution: connection.attribution(&RunIdentity {
+                        run_id: SESSION_NAME.to_owned(),
+                        flow: SESSION_NAME.to_owned(),
+                    })?,
                     policy: None,
                 };
                 Box::pin(proving.role(&role)).await?

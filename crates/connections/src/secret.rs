@@ -299,7 +299,7 @@ impl<'de> Visitor<'de> for SecretSeed {
     }
 }
 
-fn check_variable(text: &str) -> Result<String, String> {
+pub(crate) fn check_variable(text: &str) -> Result<String, String> {
     let is_name = (1..=256).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && !text.starts_with(|c: char| c.is_ascii_digit());

@@ -162,9 +162,7 @@ impl ConnectionStore {
     ) -> Result<Arc<AwsSession>, CardError> {
         gate::check(connection)?;
         let policy = SessionPolicy::of(scope, connection)?.map(Arc::new);
-        let (config, credentials) = self
-            .credentials(connection, policy.clone(), session_name(run))
-            .await?;
+        let (config, credentials) = self.credentials(connection, policy.clone(), run).await?;
         // What is wrong shows here, not in the first request of a card.
         credentials.get().await?;
         let parts = AwsSessionParts {
@@ -182,7 +180,7 @@ impl ConnectionStore {
         &self,
         connection: AwsConnection<'_>,
         policy: Option<Arc<SessionPolicy>>,
-        session_name: String,
+        run: &RunIdentity,
     ) -> Result<(SdkConfig, Arc<Renewing>), CardError> {
         let base = self.base(connection).await?;
         let Some(role_arn) = connection.role_arn.clone() else {
@@ -192,7 +190,8 @@ impl ConnectionStore {
             sts: Sts::new(&base.config, connection),
             role_arn,
             external_id: connection.external_id.clone(),
-            session_name,
+            session_name: session_name(run),
+            attribution: connection.attribution(run)?,
             policy,
         };
         let credentials = Renewing::new(Source::Role(role), self.time.clone());

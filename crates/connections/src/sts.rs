@@ -20,6 +20,7 @@ use flowrun_card::{CardError, ErrorKind};
 pub(crate) use self::probe::Probed;
 use crate::{
     AwsConnection, Base, RoleArn,
+    attribution::Attribution,
     base::{last, sign_in},
     narrow::{SessionPolicy, split_the_flow},
 };
@@ -58,6 +59,7 @@ pub(crate) struct Role {
     pub(crate) role_arn: RoleArn,
     pub(crate) external_id: Option<String>,
     pub(crate) session_name: String,
+    pub(crate) attribution: Attribution,
     pub(crate) policy: Option<Arc<SessionPolicy>>,
 }
 
@@ -232,6 +234,7 @@ impl Role {
             let call = self
                 .call(self.external_id.clone(), SESSION_SECONDS)
                 .set_policy(policy.map(SessionPolicy::document));
+            let call = self.attributed(call);
             let error = match Box::pin(call.send()).await {
                 Ok(answer) => {
                     let credentials = self.credentials(answer)?;
@@ -254,6 +257,18 @@ impl Role {
             .role_session_name(&self.session_name)
             .duration_seconds(seconds)
             .set_external_id(external_id)
+    }
+
+    /// What a session is attributed to goes with a call that is meant to succeed; one that must be
+    /// denied asks for as little as it can.
+    fn attributed(&self, call: AssumeRoleFluentBuilder) -> AssumeRoleFluentBuilder {
+        let Attribution {
+            source_identity,
+            tags,
+        } = &self.attribution;
+        let tags = (!tags.is_empty()).then(|| tags.clone());
+        call.set_source_identity(source_identity.clone())
+            .set_tags(tags)
     }
 
     fn credentials(&self, answer: AssumeRoleOutput) -> Result<Credentials, CardError> {
@@ -301,6 +316,7 @@ impl Role {
                     "it asks for no `sts:ExternalId`, because the connection has no \
                      `external_id` to send"
                 };
+                let more = self.attribution.needs();
                 let failure = failed(
                     ErrorKind::Connection,
                     // AWS says here whether a policy denies it, and which sort of policy.
@@ -309,7 +325,7 @@ impl Role {
                 .help(format!(
                     "check that the role exists, that its trust policy names {who} or its \
                      account, that {external_id}, and that the policies of {who} allow \
-                     `sts:AssumeRole` on the role"
+                     `sts:AssumeRole` on the role{more}"
                 ));
                 match identity {
                     Some(identity) => failure.context("identity", identity),

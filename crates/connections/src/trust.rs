@@ -21,8 +21,8 @@ pub fn trust_policy(
         trusted,
         external_ids: ids.into_iter().flatten().cloned().collect(),
         partition: partition.to_owned(),
-        source_identity: false,
-        session_tags: false,
+        source_identity: connection.source_identity.is_some(),
+        session_tags: !connection.session_tags.is_empty(),
     })
 }
 

@@ -19,7 +19,7 @@ use std::{
 use flowrun_card::CardError;
 use flowrun_connections::{
     AwsConnection, AwsS3Definition, Base, Connection, ConnectionStore, Edit, EditError, Endpoint,
-    Identity, Proof, SecretSource, Trust, edit_file, is_own_external_id,
+    Identity, Proof, SecretSource, SourceIdentity, Trust, edit_file, is_own_external_id,
 };
 
 use self::{health::Conditions, trust::Wanted};
@@ -263,7 +263,7 @@ fn where_it_is(source: &SecretSource) -> String {
 
 type Row = (&'static str, Option<String>);
 
-fn aws_rows(connection: AwsConnection<'_>) -> [Row; 14] {
+fn aws_rows(connection: AwsConnection<'_>) -> [Row; 16] {
     let endpoint = match &connection.endpoint {
         Endpoint::Aws => "AWS".to_owned(),
         Endpoint::Url(url) => url.clone(),
@@ -310,6 +310,24 @@ fn aws_rows(connection: AwsConnection<'_>) -> [Row; 14] {
         (
             "session policy",
             (!connection.session_policy).then(|| "off: runs use the whole role".to_owned()),
+        ),
+        (
+            "source identity",
+            connection
+                .source_identity
+                .as_ref()
+                .map(|identity| match identity {
+                    SourceIdentity::Text(text) => text.clone(),
+                    SourceIdentity::Env(name) => format!("what {name} says"),
+                }),
+        ),
+        (
+            "session tags",
+            (!connection.session_tags.is_empty()).then(|| {
+                let tags = connection.session_tags.iter();
+                let tags: Vec<String> = tags.map(|(key, value)| format!("{key}={value}")).collect();
+                tags.join(", ")
+            }),
         ),
         ("region", connection.region.clone()),
         ("endpoint", Some(endpoint)),

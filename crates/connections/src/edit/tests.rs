@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AwsS3Definition, Base, Endpoint, RoleArn, Trust};
+use crate::{AwsS3Definition, Base, Endpoint, RoleArn, SourceIdentity, Trust};
 
 const PATH: &str = "/flows/connections.yaml";
 
@@ -180,9 +180,15 @@ fn a_value_is_changed_where_it_stands() {
             new.aws_mut().unwrap().role_arn =
                 Some(RoleArn::parse("arn:aws:iam::111122223333:role/a").unwrap());
             new.aws_mut().unwrap().session_policy = false;
+            new.aws_mut().unwrap().source_identity = Some(SourceIdentity::Env("USER".to_owned()));
+            new.aws_mut().unwrap().session_tags = vec![
+                ("by: it".to_owned(), "{flow}".to_owned()),
+                ("n".to_owned(), "1".to_owned()),
+            ];
         },
         "+    role_arn: arn:aws:iam::111122223333:role/a\n+    trust: principal\n\
-         +    session_policy: off\n",
+         +    session_policy: off\n+    source_identity: { env: USER }\n\
+         +    session_tags: { \"by: it\": \"{flow}\", \"n\": \"1\" }\n",
     );
 }
 

@@ -334,6 +334,15 @@ old:
             &format!("a:\n  type: aws_s3\n  {role}\n  accept_unsafe: yes\n"),
             "a:\n  type: aws_s3\n  accept_unsafe: this has no role at all\n",
             "a:\n  type: aws_s3\n  next_external_id: abc\n",
+            "a:\n  type: aws_s3\n  source_identity: ada\n",
+            &format!("a:\n  type: aws_s3\n  {role}\n  source_identity: 'aws:ada'\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  source_identity: {{ file: x }}\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  source_identity: {{ env: A, b: c }}\n"),
+            &format!("a:\n  type: aws_s3\n  {role}\n  session_tags: [a]\n"),
+            &format!(
+                "a:\n  type: aws_s3\n  {role}\n  session_tags: {{ Project: a, project: b }}\n"
+            ),
+            &format!("a:\n  type: aws_s3\n  {role}\n  session_tags: {{ 'a&b': c }}\n"),
             "a:\n  type: aws_s3\n  session_policy: off\n",
             &format!("a:\n  type: aws_s3\n  {role}\n  session_policy: false\n"),
             &format!("a:\n  type: aws_s3\n  {role}\n  session_policy: no\n"),

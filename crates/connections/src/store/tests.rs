@@ -28,6 +28,14 @@ open:
   region: eu-central-1
   endpoint: sandbox
   base: sandbox
+named:
+  type: aws_s3
+  role_arn: arn:aws:iam::111122223333:role/named
+  external_id: canary-external-id
+  source_identity: ada@example.com
+  session_tags: { project: backups, by: '{flow} {run}' }
+  endpoint: sandbox
+  base: sandbox
 plain: { type: aws_s3, endpoint: sandbox, base: sandbox }
 pending: { type: aws_s3, external_id: ab, endpoint: sandbox, base: sandbox }
 ";
@@ -397,7 +405,7 @@ async fn the_sandbox_starts_when_it_is_needed_once_and_after_a_failure_again() {
     let bench = Bench::new(always);
     assert_eq!(
         bench.store.nicknames(),
-        ["vault", "open", "plain", "pending"]
+        ["vault", "open", "named", "plain", "pending"]
     );
     assert!(bench.sandbox.starts.lock().unwrap().is_empty());
     bench
@@ -493,4 +501,51 @@ fn the_file_near_the_flow_hides_the_users() {
         format!("{store:?}"),
         "ConnectionStore { connections: [\"a\"], .. }"
     );
+}
+
+/// The fields of a form by which sessions are attributed.
+fn attribution(form: &Form) -> Vec<(String, String)> {
+    let mut found: Vec<_> = form
+        .iter()
+        .filter(|(name, _)| *name == "SourceIdentity" || name.starts_with("Tags."))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn sessions_are_attributed_as_the_connection_says() {
+    let bench = Bench::new(|form| match form.get("ExternalId").map(String::as_str) {
+        Some("canary-external-id") => always(form),
+        _ => refused(403, "AccessDenied", "no"),
+    });
+    bench.session(request("named")).await.unwrap();
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(own).collect()
+    };
+    let expect = |by: &str| {
+        pairs(&[
+            ("SourceIdentity", "ada@example.com"),
+            ("Tags.member.1.Key", "project"),
+            ("Tags.member.1.Value", "backups"),
+            ("Tags.member.2.Key", "by"),
+            ("Tags.member.2.Value", by),
+        ])
+    };
+    let by = format!("backup {RUN}");
+    assert_eq!(attribution(&bench.sts.asked("AssumeRole")[0]), expect(&by));
+
+    // A probe that must be denied asks for as little as it can: it is let in rather.
+    let named = bench
+        .store
+        .list()
+        .find(|one| one.nickname == "named")
+        .unwrap();
+    bench.store.prove(named).await.unwrap();
+    let asked = bench.sts.asked("AssumeRole");
+    let probes: Vec<_> = asked[1..].iter().map(attribution).collect();
+    let by = "flowrun-test flowrun-test";
+    assert_eq!(probes, [expect(by), Vec::new(), Vec::new()]);
 }

@@ -42,6 +42,10 @@ impl Role {
         let call = self
             .call(external_id.map(str::to_owned), PROBE_SECONDS)
             .policy(DENY_ALL);
+        let call = match external_id == self.external_id.as_deref() {
+            true => self.attributed(call),
+            false => call,
+        };
         match Box::pin(call.send()).await {
             Ok(answer) => {
                 let request_id = answer.request_id().map(str::to_owned);
