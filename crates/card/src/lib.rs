@@ -39,6 +39,6 @@ pub use registry::{Entry, Registry, RegistryError};
 pub use schema::{
     Field, Format, Mismatch, SchemaError, Type, TypeKind, parse_duration, parse_size,
 };
-pub use secret::Secret;
+pub use secret::{NamedSecret, Secret};
 pub use span::{SourceId, Span};
 pub use value::{FileRef, Integer, List, Object, Value, ValueError, from_value, to_value};

@@ -72,9 +72,10 @@ impl Fitter {
             return value;
         }
         match (&ty.kind, value) {
-            (TypeKind::Any, value) => value,
+            (TypeKind::Any, value) if !matches!(value, Value::Secret(_)) => value,
             (TypeKind::Boolean, value @ Value::Boolean(_))
-            | (TypeKind::File, value @ Value::File(_)) => value,
+            | (TypeKind::File, value @ Value::File(_))
+            | (TypeKind::Secret, value @ Value::Secret(_)) => value,
             (TypeKind::Integer { minimum, maximum }, Value::Integer(integer)) => {
                 let number = integer.as_i128();
                 if minimum.is_some_and(|minimum| number < minimum)

@@ -80,6 +80,8 @@ pub enum TypeKind {
         /// The kind's name.
         kind: Option<String>,
     },
+    /// A secret of the flow. It is no value of any other type, [`TypeKind::Any`] included.
+    Secret,
     /// One of several.
     OneOf(Vec<Type>),
 }
@@ -306,9 +308,12 @@ impl Type {
     pub fn accepts(&self, from: &Type) -> bool {
         use TypeKind as K;
         match (&self.kind, &from.kind) {
-            (K::Any, _) | (_, K::Any) => true,
+            (K::Secret, K::Secret) => true,
             (_, K::OneOf(types)) => types.iter().any(|ty| self.accepts(ty)),
             (K::OneOf(types), _) => types.iter().any(|ty| ty.accepts(from)),
+            // A secret goes only where it is asked for, so that nothing else can hold one.
+            (K::Secret, _) | (_, K::Secret) => false,
+            (K::Any, _) | (_, K::Any) => true,
             (_, K::Null) => self.nullable || self.kind == K::Null,
             (K::Boolean, K::Boolean)
             | (K::Integer { .. }, K::Integer { .. })
@@ -384,6 +389,7 @@ impl fmt::Display for Type {
             TypeKind::File => f.write_str("a file"),
             TypeKind::Connection { kind: Some(kind) } => write!(f, "a connection of kind `{kind}`"),
             TypeKind::Connection { kind: None } => f.write_str("a connection"),
+            TypeKind::Secret => f.write_str("a secret"),
             TypeKind::OneOf(types) => {
                 for (index, ty) in types.iter().enumerate() {
                     let or = if index == 0 { "" } else { " or " };
@@ -406,6 +412,7 @@ impl Type {
             TypeKind::Object { .. } => Some("objects"),
             TypeKind::File => Some("files"),
             TypeKind::Connection { .. } => Some("connections"),
+            TypeKind::Secret => Some("secrets"),
             TypeKind::Any | TypeKind::Null | TypeKind::OneOf(_) => None,
         }
     }

@@ -116,6 +116,7 @@ fn named(name: &str, schema: &Map<String, Json>, path: &[String]) -> Result<Type
                 .and_then(Json::as_str)
                 .map(str::to_owned),
         })),
+        "secret" => Ok(Type::new(TypeKind::Secret)),
         other => Err(problem(path, &format!("there is no type `{other}`"))),
     }
 }

@@ -1,4 +1,5 @@
-//! The values that travel between cards: JSON's kinds, plus files and connections by reference.
+//! The values that travel between cards: JSON's kinds, plus files, connections and secrets by
+//! reference.
 
 mod file;
 mod handover;
@@ -19,7 +20,7 @@ pub(crate) use read::deserialize_native;
 pub use read::from_value;
 pub use write::to_value;
 
-use crate::ConnectionRef;
+use crate::{ConnectionRef, NamedSecret};
 
 /// A value of the flow language. Cloning is cheap: texts, lists and objects are shared.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,8 @@ pub enum Value {
     File(FileRef),
     /// A connection, by reference.
     Connection(ConnectionRef),
+    /// A secret, which its name stands for wherever this is written.
+    Secret(NamedSecret),
 }
 
 /// Why a value could not be made or read.
@@ -127,6 +130,7 @@ impl Value {
             Value::Object(_) => "an object",
             Value::File(_) => "a file",
             Value::Connection(_) => "a connection",
+            Value::Secret(_) => "a secret",
         }
     }
 
@@ -206,12 +210,13 @@ impl Value {
             | Value::List(_)
             | Value::Object(_)
             | Value::File(_)
-            | Value::Connection(_) => None,
+            | Value::Connection(_)
+            | Value::Secret(_) => None,
         }
     }
 }
 
-/// Compact JSON; a file shows as an object, a connection as its nickname.
+/// Compact JSON; a file shows as an object, a connection as its nickname, a secret as its name.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string(self).map_err(|_| fmt::Error)?;

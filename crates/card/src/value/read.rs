@@ -83,6 +83,10 @@ impl<'de> Deserializer<'de> for Reader {
                 "connection `{}` stands where data is needed",
                 connection.nickname()
             ))),
+            Value::Secret(secret) => Err(Message(format!(
+                "secret `{}` stands where data is needed",
+                secret.name()
+            ))),
         }
     }
 

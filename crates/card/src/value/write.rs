@@ -60,6 +60,7 @@ impl Serialize for Plain<'_> {
                 serializer.collect_map(object.iter().map(|(name, value)| (&**name, value)))
             }
             Value::Connection(connection) => serializer.serialize_str(connection.nickname()),
+            Value::Secret(secret) => serializer.collect_str(secret),
         }
     }
 }
