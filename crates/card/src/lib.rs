@@ -15,6 +15,7 @@ mod context;
 mod error;
 mod function;
 mod permissions;
+mod redact;
 mod registry;
 mod schema;
 mod secret;
@@ -35,6 +36,7 @@ pub use function::{
     ParameterKind,
 };
 pub use permissions::{Partial, PartialConnection, Permission, Permissions, Piece, Resource, Text};
+pub use redact::{MASK, MIN_SECRET, Redacting, Redactor};
 pub use registry::{Entry, Registry, RegistryError};
 pub use schema::{
     Field, Format, Mismatch, SchemaError, Type, TypeKind, parse_duration, parse_size,

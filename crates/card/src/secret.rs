@@ -134,7 +134,10 @@ mod tests {
         assert_eq!(input.key.expose(), TEXT);
         assert_eq!(input.other, None);
         let error = from_value::<Input>(object(Value::from(TEXT))).unwrap_err();
-        assert_eq!(error.to_string(), "`key`: expected a secret, found a string");
+        assert_eq!(
+            error.to_string(),
+            "`key`: expected a secret, found a string"
+        );
         serde_json::from_str::<Input>(r#"{"key":"text"}"#).unwrap_err();
 
         let (ty, _) = Type::of::<Input>(true).unwrap();
@@ -142,9 +145,17 @@ mod tests {
         assert_eq!(ty.field("other").unwrap().to_string(), "a secret");
         assert_eq!(ty.conform(object(secret())), Ok(object(secret())));
         for (slot, value, message) in [
-            (&ty, object(Value::from("text")), "expected a secret, found a string"),
+            (
+                &ty,
+                object(Value::from("text")),
+                "expected a secret, found a string",
+            ),
             (&Type::ANY, secret(), "expected any value, found a secret"),
-            (&Type::string(), secret(), "expected a string, found a secret"),
+            (
+                &Type::string(),
+                secret(),
+                "expected a string, found a secret",
+            ),
         ] {
             let found = slot.conform(value).unwrap_err();
             assert_eq!(found.first().unwrap().message, message);
@@ -152,7 +163,10 @@ mod tests {
         let secret = Type::new(crate::TypeKind::Secret);
         assert!(secret.accepts(&secret));
         for other in [Type::ANY, Type::string(), Type::list(Type::ANY)] {
-            assert!(!other.accepts(&secret) && !secret.accepts(&other), "{other}");
+            assert!(
+                !other.accepts(&secret) && !secret.accepts(&other),
+                "{other}"
+            );
         }
     }
 
@@ -160,7 +174,7 @@ mod tests {
     fn its_name_stands_for_it_wherever_it_is_shown() {
         let value = object(secret());
         assert_eq!(value.to_string(), r#"{"key":"(secret sse_key)"}"#);
-        assert_eq!(format!("{value:?}").contains(TEXT), false);
+        assert!(!format!("{value:?}").contains(TEXT));
         assert_eq!(secret().to_text(), None);
         assert_eq!(secret().field("secret"), None);
         // Within a run it comes through as it is.

@@ -1,0 +1,231 @@
+use std::io::Write as _;
+
+use base64::{
+    Engine as _,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{self as standard, GeneralPurpose, GeneralPurposeConfig},
+    },
+};
+use proptest::prelude::*;
+
+use super::*;
+
+fn redactor(secrets: &[&str]) -> Redactor {
+    let redactor = Redactor::default();
+    for secret in secrets {
+        assert!(redactor.add(&Secret::new(*secret)), "{secret}");
+    }
+    redactor
+}
+
+#[track_caller]
+fn check(secret: &str, text: &str, expect: &str) {
+    assert_eq!(redactor(&[secret]).data(text), expect);
+}
+
+#[test]
+fn a_secret_goes_in_every_form() {
+    let secret = "a/b+c \"d'<é>&";
+    for form in [
+        secret,
+        "a%2Fb%2Bc%20%22d%27%3C%C3%A9%3E%26",
+        "a%2fb%2bc+%22d%27%3c%c3%a9%3e%26",
+        r#"a\/b+c \"d'<é>&"#,
+        r#"a/b+c \"d'<\u00e9>&"#,
+        "a/b+c &quot;d&#39;&lt;é&gt;&amp;",
+        r#"a/b+c "d'\''<é>&"#,
+    ] {
+        check(secret, &format!("x={form};"), "x=***;");
+    }
+    check("k3y-k3y", "6b33792D6b3379", "6b33792D6b3379");
+    check("k3y-k3y", "6b33792d6b3379 6B33792D6B3379", "*** ***");
+}
+
+#[test]
+fn the_parts_of_a_secret_go_too() {
+    check("first-line\nx\nsecond-line\n", "got second-line", "got ***");
+    check(
+        r#"{"user":"me","password":"pa55-w0rd"}"#,
+        "pa55-w0rd",
+        "***",
+    );
+    check("  padded-secret\n", "[padded-secret]", "[***]");
+    check("\"quoted-secret\"", "[quoted-secret]", "[***]");
+    // A key in base64 is sent as its bytes, and shown in hexadecimal.
+    check(
+        "AAECAwQFBgcICQoLDA0ODw==",
+        "000102030405060708090a0b0c0d0e0f",
+        "***",
+    );
+}
+
+#[test]
+fn bounds() {
+    let redactor = Redactor::default();
+    assert!(!redactor.add(&Secret::new("12345")));
+    assert!(!redactor.add(&Secret::new("  12345 \n")));
+    assert!(redactor.add(&Secret::new("123456")));
+    assert_eq!(redactor.data("12345 123456"), "12345 ***");
+    for at in 0..MAX_SECRETS {
+        redactor.add(&Secret::new(format!("secret-{at:04}-secret")));
+    }
+    assert_eq!(redactor.data("123456 secret-0000-secret"), "123456 ***");
+    assert_eq!(redactor.known.read().unwrap().secrets.len(), MAX_SECRETS);
+}
+
+#[test]
+fn data_keeps_what_only_looks_like_a_credential() {
+    let redactor = redactor(&["some-secret"]);
+    let text = "AKIAIOSFODNN7EXAMPLE some-secret";
+    assert_eq!(redactor.data(text), "AKIAIOSFODNN7EXAMPLE ***");
+    assert_eq!(redactor.text(text), "*** ***");
+    assert_eq!(format!("{redactor:?}"), "Redactor");
+}
+
+#[test]
+fn secrets_that_overlap_go_whole() {
+    let redactor = redactor(&["abcdefgh", "efghijkl", "cdefgh"]);
+    assert_eq!(redactor.data("<abcdefghijkl>"), "<***>");
+    assert_eq!(redactor.data("abcdefghabcdefgh"), "******");
+}
+
+type Encoder = fn(&str) -> String;
+
+/// What a program may do to a text before it shows it.
+const ENCODERS: [(&str, Encoder); 9] = [
+    ("plain", str::to_owned),
+    ("base64", |text| standard::STANDARD.encode(text)),
+    ("base64, url-safe", |text| {
+        standard::URL_SAFE_NO_PAD.encode(text)
+    }),
+    ("hex", |text| {
+        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    }),
+    ("HEX", |text| {
+        text.bytes().map(|byte| format!("{byte:02X}")).collect()
+    }),
+    ("percent", |text| {
+        let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        text.bytes()
+            .map(|byte| match kept(byte) {
+                true => char::from(byte).to_string(),
+                false => format!("%{byte:02X}"),
+            })
+            .collect()
+    }),
+    ("json", |text| serde_json::to_string(text).unwrap()),
+    ("xml", |text| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+    }),
+    ("debug", |text| format!("{text:?}")),
+];
+
+/// Through a writer, in pieces of these lengths.
+fn streamed(redactor: &Redactor, text: &str, pieces: &[usize]) -> String {
+    let mut out = Vec::new();
+    let mut writer = Redacting::new(redactor.clone(), &mut out);
+    let mut rest = text.as_bytes();
+    for length in pieces.iter().cycle() {
+        let (piece, after) = rest.split_at((*length).min(rest.len()));
+        writer.write_all(piece).unwrap();
+        writer.flush().unwrap();
+        rest = after;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    drop(writer);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+const LOOSE: [GeneralPurpose; 2] = {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    [
+        GeneralPurpose::new(&base64::alphabet::STANDARD, config),
+        GeneralPurpose::new(&base64::alphabet::URL_SAFE, config),
+    ]
+};
+
+/// The secret as a search finds it: any encoding of it, wherever it starts.
+fn is_in(text: &str, secret: &str) -> bool {
+    let encoded = ENCODERS.iter().any(|(name, encode)| {
+        let encoded = encode(secret);
+        let encoded = match *name {
+            "json" | "debug" => encoded.get(1..encoded.len() - 1).unwrap(),
+            _ => encoded.trim_end_matches('='),
+        };
+        text.contains(encoded)
+    });
+    let decoded = |text: &str| {
+        (0..4).any(|from| {
+            let odd = usize::from(text.len() % 4 == (from + 1) % 4);
+            let length = text.len().saturating_sub(odd);
+            let Some(text) = text.get(from..length) else {
+                return false;
+            };
+            LOOSE
+                .iter()
+                .filter_map(|base64| base64.decode(text).ok())
+                .any(|bytes| {
+                    bytes
+                        .windows(secret.len())
+                        .any(|part| part == secret.as_bytes())
+                })
+        })
+    };
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/-_".contains(c)));
+    encoded || words.map(|word| word.trim_end_matches('=')).any(decoded)
+}
+
+#[test]
+fn the_search_finds_what_is_not_taken_out() {
+    let secret = "c4n-a/r\"y";
+    for (name, encode) in ENCODERS {
+        for before in ["", "a", "ab"] {
+            let text = encode(&format!("{before}{secret}"));
+            assert!(is_in(&text, secret), "{name} {text}");
+            assert!(
+                !is_in(&redactor(&[secret]).data(&text), secret),
+                "{name} {text}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// No encoding of a secret passes, however the text is cut, and the cut changes nothing.
+    #[test]
+    fn no_secret_passes(
+        secret in "[ -)+-~éß]{6,40}".prop_filter("blank", |secret| secret.trim().len() >= MIN_SECRET),
+        encoder in 0..ENCODERS.len(),
+        (before, after) in ("[ -~]{0,9}", "[ -~]{0,9}"),
+        (left, right) in ("\\PC{0,60}", "\\PC{0,60}"),
+        pieces in prop::collection::vec(1_usize..70, 1..8),
+    ) {
+        let redactor = redactor(&[&secret]);
+        let (_, encode) = ENCODERS[encoder];
+        let text = format!("{left}{}{right}", encode(&format!("{before}{secret}{after}")));
+        let masked = redactor.data(&text);
+        prop_assert!(masked.contains(MASK), "{}", masked);
+        prop_assert!(!is_in(&masked, &secret), "{}", masked);
+        prop_assert_eq!(streamed(&redactor, &text, &pieces), &*masked);
+    }
+
+    /// A text without a secret stays as it is.
+    #[test]
+    fn everything_else_passes(
+        text in "[a-y0-9 .,;:/+=%&<>\"'\\\\-]{0,200}",
+        pieces in prop::collection::vec(1_usize..70, 1..8),
+    ) {
+        let redactor = redactor(&["zzzZzz-Zzz", "Z\nZZZZZZZZZ"]);
+        prop_assert_eq!(redactor.data(&text), &*text);
+        prop_assert_eq!(streamed(&redactor, &text, &pieces), text);
+    }
+}
