@@ -21,6 +21,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(registry: Registry, verbose: u8) -> Self {
+        render::panics();
         render::logging(verbose);
         Self { registry, verbose }
     }
@@ -31,6 +32,7 @@ impl Context {
         Ok(Engine::builder()
             .registry(self.registry.clone())
             .connections(store)
+            .redactor(render::redactor().clone())
             .build())
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use flowrun_card::{Clock, Connections, NoConnections, Registry};
+use flowrun_card::{Clock, Connections, NoConnections, Redactor, Registry};
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
@@ -24,6 +24,7 @@ pub struct Engine {
     connections: Arc<dyn Connections>,
     journal: Arc<dyn Journal>,
     clock: Option<Arc<dyn Clock>>,
+    redactor: Redactor,
 }
 
 impl fmt::Debug for Engine {
@@ -40,6 +41,7 @@ pub struct EngineBuilder {
     connections: Arc<dyn Connections>,
     journal: Arc<dyn Journal>,
     clock: Option<Arc<dyn Clock>>,
+    redactor: Redactor,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -79,6 +81,14 @@ impl EngineBuilder {
         self
     }
 
+    /// What takes secrets out of errors and outputs: share it with the connection store and with
+    /// every place that logs. Runs tell it of their secrets. One of its own by default.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// The engine.
     pub fn build(self) -> Engine {
         Engine {
@@ -86,6 +96,7 @@ impl EngineBuilder {
             connections: self.connections,
             journal: self.journal,
             clock: self.clock,
+            redactor: self.redactor,
         }
     }
 }
@@ -166,6 +177,7 @@ impl Engine {
             connections: Arc::new(NoConnections),
             journal: Arc::new(NullJournal),
             clock: None,
+            redactor: Redactor::default(),
         }
     }
 
@@ -222,6 +234,7 @@ impl Engine {
             Arc::clone(&self.connections),
             Arc::clone(&self.journal),
             self.clock.clone(),
+            self.redactor.clone(),
             folder.into(),
         )
     }

@@ -68,7 +68,7 @@ pub use engine::{CheckOptions, Checked, Engine, EngineBuilder, InvalidFlow};
 pub use plan::{CardPermission, ConnectionPermissions, FlowConnection, Plan};
 pub use run::{
     CancelHandle, CardState, Counts, InputProblem, InvalidInputs, Journal, JournalError,
-    NullJournal, Record, Run, RunBuilder, RunError, RunEvent, RunReport, RunStatus, Subject,
-    Ticket,
+    NullJournal, Record, Run, RunBuilder, RunError, RunEvent, RunReport, RunStatus, SecretSource,
+    Subject, Ticket,
 };
 pub use source::{Position, Source};

@@ -112,6 +112,21 @@ pub(crate) fn flow_schema(registry: &Registry) -> Json {
                 "propertyNames": { "pattern": ID },
                 "additionalProperties": { "$ref": "#/$defs/input" },
             },
+            "secrets": {
+                "description": "Secrets, by name: each says where it is read from, once, before the first card.",
+                "type": "object",
+                "propertyNames": { "pattern": ID },
+                "additionalProperties": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": false,
+                    "properties": {
+                        "env": { "description": "An environment variable.", "type": "string" },
+                        "file": { "description": "A file; a relative path starts at the flow's folder.", "type": "string" },
+                    },
+                },
+            },
             "connections": {
                 "description": "Aliases of connections: each a nickname, a set whose members `for_each` walks, or the kind that the caller supplies.",
                 "type": "object",
@@ -227,7 +242,7 @@ fn input() -> Json {
             "type": {
                 "enum": [
                     "string", "integer", "number", "boolean", "date", "datetime", "duration",
-                    "size", "list", "object", "file", "connection", "any",
+                    "size", "list", "object", "file", "connection", "secret", "any",
                 ],
             },
             "default": { "description": "The value where none is given: a literal, or an expression over `run`." },
@@ -331,6 +346,7 @@ fn slot(ty: &Type) -> Json {
     match &ty.kind {
         TypeKind::Any => json!(true),
         TypeKind::Connection { .. } => json!({ "type": "string" }),
+        TypeKind::Secret => json!({ "type": "string", "pattern": "\\{\\{" }),
         TypeKind::String {
             options,
             format: None,

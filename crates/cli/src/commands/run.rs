@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, io::Write as _, path::Path};
 
-use flowrun_card::{Value, ValueError};
-use flowrun_engine::{CancelHandle, Checked, Plan, RunEvent, Source};
+use flowrun_card::{MIN_SECRET, Secret, Value, ValueError};
+use flowrun_engine::{CancelHandle, Checked, Plan, RunEvent, SecretSource, Source};
 
 use super::first_use;
 use crate::{
@@ -46,7 +46,11 @@ fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exi
     };
 
     let inputs = inputs(&plan, arguments)?;
+    let secrets = secrets(arguments)?;
     let mut run = engine.run(&plan, folder);
+    for (name, secret) in secrets {
+        run = run.secret(name, secret);
+    }
     for (name, value) in inputs {
         run = run.input(name, value);
     }
@@ -60,6 +64,13 @@ fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exi
         }
         Exit::Invalid
     })?;
+
+    for name in run.short_secrets() {
+        let message = format!(
+            "the secret `{name}` is shorter than {MIN_SECRET} bytes: where a card or a service repeats it, it is not hidden"
+        );
+        render::warning(&message, None);
+    }
 
     let runtime = context::runtime()?;
     let cancel = run.cancel_handle();
@@ -107,7 +118,7 @@ fn report_diagnostics(checked: &Checked, json: bool) {
     let text = diagnostics::render(&checked.source, &checked.diagnostics, Format::Text);
     let mut out = anstream::stderr().lock();
     // Where standard error is gone there is nobody to tell.
-    write!(out, "{text}").ok();
+    write!(out, "{}", render::redactor().text(&text)).ok();
     if checked.has_errors() {
         let summary = diagnostics::summary(&checked.source, &checked.diagnostics);
         writeln!(out, "{summary}").ok();
@@ -163,6 +174,43 @@ fn inputs(plan: &Plan, arguments: &Run) -> Result<BTreeMap<String, Value>, Exit>
     } else {
         Ok(inputs)
     }
+}
+
+/// The secrets of the command line. What is wrong with one is told without what was written: it may
+/// be the secret itself.
+fn secrets(arguments: &Run) -> Result<BTreeMap<String, Secret>, Exit> {
+    const HELP: &str = "write `--secret NAME=env:VARIABLE` or `--secret NAME=file:PATH`";
+    let folder = std::env::current_dir().unwrap_or_default();
+    let mut secrets = BTreeMap::new();
+    for (written, place) in arguments.secrets.iter().zip(1..) {
+        let named = written.split_once('=').filter(|(name, _)| !name.is_empty());
+        let Some((name, source)) = named else {
+            let message = format!("`--secret` number {place} has no name and no place");
+            render::error(&message, Some(HELP));
+            return Err(Exit::Invalid);
+        };
+        let invalid = |message: String, help: Option<&str>| {
+            // The name is the flow's word, and so is no secret; all the same only an id is shown.
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+            let name = match name.chars().all(is_name) {
+                true => format!("secret `{name}`"),
+                false => format!("`--secret` number {place}"),
+            };
+            render::error(&format!("{name}: {message}"), help);
+            Exit::Invalid
+        };
+        let source: SecretSource = source.parse().map_err(|_| {
+            invalid(
+                "it is not said where it is read from".to_owned(),
+                Some(HELP),
+            )
+        })?;
+        let secret = source
+            .read(&folder)
+            .map_err(|message| invalid(message, None))?;
+        secrets.insert(name.to_owned(), secret);
+    }
+    Ok(secrets)
 }
 
 fn read_inputs(path: &Path) -> Result<BTreeMap<String, Value>, Exit> {

@@ -6,7 +6,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use flowrun_engine::RunEvent;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::plain::{self, Lines};
+use super::{
+    plain::{self, Lines},
+    redactor,
+};
 
 /// The most live lines; what runs beside them is counted in the line of its loop.
 const MAX_LINES: usize = 12;
@@ -87,6 +90,7 @@ impl Live {
 
     /// Prints a line above the live ones.
     fn print(&self, line: &str) {
+        let line = &*redactor().text(line);
         let line = match colored() {
             true => line.to_owned(),
             false => anstream::adapter::strip_str(line).to_string(),

@@ -4,11 +4,14 @@ pub(crate) mod diagnostics;
 pub(crate) mod json;
 pub(crate) mod live;
 pub(crate) mod plain;
+mod redact;
 pub(crate) mod text;
 
 use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
+
+pub(crate) use self::redact::{panics, redactor};
 
 /// The style of an error's first word.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -23,19 +26,28 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// Prints an error, and what to do, on standard error.
 pub(crate) fn error(message: &str, help: Option<&str>) {
+    say(&format!("{ERROR}error{ERROR:#}"), message, help);
+}
+
+/// Prints a warning, and what to do, on standard error.
+pub(crate) fn warning(message: &str, help: Option<&str>) {
+    say(&format!("{WARNING}warning{WARNING:#}"), message, help);
+}
+
+fn say(what: &str, message: &str, help: Option<&str>) {
     let mut out = anstream::stderr().lock();
     // Where standard error is gone there is nobody to tell.
-    writeln!(out, "{ERROR}error{ERROR:#}: {message}").ok();
+    writeln!(out, "{what}: {}", redactor().text(message)).ok();
     if let Some(help) = help {
-        writeln!(out, "{HELP}help{HELP:#}: {help}").ok();
+        writeln!(out, "{HELP}help{HELP:#}: {}", redactor().text(help)).ok();
     }
 }
 
 /// Prints on standard output. A closed pipe ends the output, not the program: `flowrun cards |
-/// head` is no error.
+/// head` is no error. It is data: only secrets that are known are taken out.
 pub(crate) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())
+    out.write_all(redactor().data(text).as_bytes())
         .and_then(|()| out.flush())
         .ok();
 }
@@ -62,7 +74,7 @@ pub(crate) fn logging(verbose: u8) {
     // Already set where another program embeds this command line: its choice stands.
     fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(redact::LogLine::default)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .try_init()
         .ok();

@@ -7,7 +7,7 @@ use flowrun_card::{CardError, Progress, ProgressSnapshot};
 use flowrun_engine::{CardState, RunError, RunEvent, RunReport, RunStatus, Source};
 
 use crate::render::{
-    DIM, ERROR, GOOD, HELP, WARNING,
+    DIM, ERROR, GOOD, HELP, WARNING, redactor,
     text::{bytes, count, duration},
 };
 
@@ -137,6 +137,7 @@ pub(crate) fn done(progress: ProgressSnapshot) -> Vec<String> {
 
 /// Prints lines on standard error.
 pub(crate) fn print(lines: &str) {
+    let lines = redactor().text(lines);
     writeln!(anstream::stderr().lock(), "{lines}").ok();
 }
 

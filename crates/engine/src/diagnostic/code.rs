@@ -119,6 +119,8 @@ codes! {
     EXPRESSION_TYPE = "expression-type";
     /// A list, an object or null in a text.
     NOT_TEXT = "not-text";
+    /// A secret anywhere but as the whole value of a card's input that is declared secret.
+    SECRET_USE = "secret-use";
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub(crate) fn check(
     diagnostics: &mut Diagnostics,
 ) -> Option<Checked> {
     let mut checker = Checker {
+        whole: &parsed.root,
         scope,
         registry,
         element,
@@ -63,7 +64,11 @@ pub(super) enum Local<'a> {
     },
 }
 
+/// Where a secret may stand.
+pub(crate) const SECRET_HELP: &str = "a secret is only ever the whole value of a card's input that is declared secret; `flowrun cards NAME` lists a card's inputs";
+
 pub(super) struct Checker<'a> {
+    whole: &'a Expr,
     scope: &'a dyn Scope,
     pub(super) registry: &'a Registry,
     element: Option<&'a Type>,
@@ -122,7 +127,20 @@ impl<'a> Checker<'a> {
                 },
                 ty: literal_type(value),
             },
-            ExprKind::Path(names) => self.path(names, span),
+            ExprKind::Path(names) => {
+                let typed = self.path(names, span);
+                if typed.ty.kind == TypeKind::Secret && !std::ptr::eq(expression, self.whole) {
+                    let message = format!(
+                        "`{}` is a secret, and here it is a part of something",
+                        dotted(names)
+                    );
+                    self.error(
+                        Diagnostic::error(Code::SECRET_USE, span, message).help(SECRET_HELP),
+                    );
+                    return self.unknown(span);
+                }
+                typed
+            }
             ExprKind::Call(call) => self.call(&call.name, call.name_span, &call.arguments, span),
             ExprKind::Text(pieces) => {
                 let kind = match pieces.as_slice() {

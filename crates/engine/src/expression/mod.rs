@@ -54,7 +54,7 @@ mod tests;
 
 pub(crate) use self::{
     ast::Parsed,
-    check::{Checked, check},
+    check::{Checked, SECRET_HELP, check},
     compiled::Compiled,
     evaluate::evaluate,
     foresee::{Foresight, foresee},

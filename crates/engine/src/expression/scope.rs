@@ -14,6 +14,8 @@ pub(crate) enum Binding {
     Var(u32),
     /// A connection alias, by its place.
     Connection(u32),
+    /// A secret of the flow, by its place.
+    Secret(u32),
     /// The output of a card, by its number in the program.
     Card(u32),
     /// The item of the loop on this card.
@@ -41,6 +43,7 @@ pub(crate) enum Namespace {
     Vars,
     Cards,
     Connections,
+    Secrets,
     Run,
 }
 
@@ -52,6 +55,7 @@ impl Namespace {
             Namespace::Vars => "vars",
             Namespace::Cards => "cards",
             Namespace::Connections => "connections",
+            Namespace::Secrets => "secrets",
             Namespace::Run => "run",
         }
     }

@@ -243,6 +243,7 @@ fn no_text<'n>(node: &Node, value: &Value) -> Fault<'n> {
     let what_to_write = match value {
         Value::File(_) => "name one of its fields",
         Value::Connection(_) => "a connection is never written into a text",
+        Value::Secret(_) => "a secret is never written into a text",
         Value::Null => "`default` gives another value, `json.stringify` its JSON",
         _ => "`json.stringify` gives its JSON",
     };

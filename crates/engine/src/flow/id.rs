@@ -1,5 +1,5 @@
 //! The form of ids: a lower-case letter, then lower-case letters, digits, `_` or `-`, at most 63
-//! in all. Flows, cards, inputs, connections, vars, items and outputs are named alike.
+//! in all. Flows, cards, inputs, connections, secrets, vars, items and outputs are named alike.
 
 /// The most characters of an id.
 const MAX_LENGTH: usize = 63;
@@ -32,6 +32,7 @@ pub(super) enum What {
     Card,
     Input,
     Connection,
+    Secret,
     Var,
     Item,
     Output,
@@ -44,6 +45,7 @@ impl What {
             What::Card => "card",
             What::Input => "input",
             What::Connection => "connection",
+            What::Secret => "secret",
             What::Var => "var",
             What::Item => "item",
             What::Output => "output",

@@ -29,6 +29,7 @@ const TYPES: &[&str] = &[
     "object",
     "file",
     "connection",
+    "secret",
     "any",
 ];
 
@@ -77,7 +78,7 @@ impl Reader<'_> {
 
     fn input(&mut self, Entry { key, value }: &Entry) -> Input {
         let name = self.name(&key.name, key.span, id::What::Input);
-        let Some((options, ty)) = self.declaration(value, key.span, &keys::INPUT) else {
+        let Some((mut options, ty)) = self.declaration(value, key.span, &keys::INPUT) else {
             return Input {
                 name,
                 ty: Type::ANY,
@@ -93,6 +94,15 @@ impl Reader<'_> {
                 "a required input has no default",
                 "remove `required`, or the default",
             );
+        }
+        if let (TypeKind::Secret, Some(default)) = (&ty.kind, options.default) {
+            self.error_with_help(
+                Code::WRONG_VALUE,
+                default.span,
+                "a secret has no default: a flow never holds one",
+                "declare it under `secrets:`, where the flow says what it is read from",
+            );
+            options.default = None;
         }
         let fits = options
             .default
@@ -177,7 +187,17 @@ impl Reader<'_> {
             );
             return Some((options, Type::ANY));
         };
+        let span = ty.span;
         let ty = self.ty(ty, &options);
+        if ty.kind == TypeKind::Secret && !std::ptr::eq(place, &keys::INPUT) {
+            self.error_with_help(
+                Code::WRONG_VALUE,
+                span,
+                format!("{} is no secret", place.name),
+                "a secret is an input of its own",
+            );
+            return Some((options, Type::ANY));
+        }
         Some((options, ty))
     }
 
@@ -203,15 +223,7 @@ impl Reader<'_> {
                 Takes::NOTHING,
             ),
             "any" => (Type::ANY, Takes::NOTHING),
-            "secret" => {
-                self.error_with_help(
-                    Code::NOT_SUPPORTED,
-                    node.span,
-                    "inputs of type `secret` are not supported yet",
-                    "keep credentials in a connection",
-                );
-                return Type::ANY;
-            }
+            "secret" => (Type::new(TypeKind::Secret), Takes::NOTHING),
             unknown => {
                 let synonym = SYNONYMS.iter().find(|(theirs, _)| *theirs == unknown);
                 let help = match synonym {

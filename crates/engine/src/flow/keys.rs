@@ -25,20 +25,14 @@ pub(super) const FLOW: Place = Place {
         "description",
         "inputs",
         "connections",
+        "secrets",
         "vars",
         "defaults",
         "max_parallel",
         "cards",
         "outputs",
     ],
-    later: &[
-        "secrets",
-        "env",
-        "triggers",
-        "deadline",
-        "finally",
-        "concurrency",
-    ],
+    later: &["env", "triggers", "deadline", "finally", "concurrency"],
     synonyms: &[
         ("id", "flow"),
         ("name", "flow"),
@@ -139,6 +133,18 @@ pub(super) const CONNECTION: Place = Place {
     synonyms: &[("type", "kind")],
 };
 
+pub(super) const SECRET: Place = Place {
+    name: "a secret",
+    keys: &["env", "file"],
+    later: &[],
+    synonyms: &[
+        ("environment", "env"),
+        ("variable", "env"),
+        ("var", "env"),
+        ("path", "file"),
+    ],
+};
+
 pub(super) const INPUT: Place = Place {
     name: "an input",
     keys: &[
@@ -237,7 +243,6 @@ impl Place {
 
 pub(super) fn not_supported(key: &Key) -> Diagnostic {
     let instead = match &*key.name {
-        "secrets" => Some("keep credentials in a connection"),
         "env" => Some("declare an input, and give it with `--input`"),
         "triggers" => Some("start the flow with `flowrun run`, from a scheduler for instance"),
         "deadline" => Some("give a `timeout` to cards and groups"),

@@ -8,12 +8,13 @@ mod keys;
 mod model;
 mod read;
 mod retry;
+mod secret;
 
 pub(crate) use self::{
     decode::decode,
     model::{
         Action, After, Card, Connection, ConnectionSource, Defaults, Flow, ForEach, Group, Input,
-        Named, Spanned,
+        Named, Secret, Spanned,
     },
 };
 

@@ -7,6 +7,7 @@ use flowrun_card::{Span, Type};
 
 use crate::{
     machine::{RetryPolicy, Tolerate},
+    run::SecretSource,
     syntax::{Node, Scalar},
 };
 
@@ -26,6 +27,7 @@ pub(crate) struct Flow {
     pub(crate) description: Option<String>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) connections: Vec<Connection>,
+    pub(crate) secrets: Vec<Secret>,
     /// In source order; a var may read those before it.
     pub(crate) vars: Vec<(Named, Node)>,
     pub(crate) defaults: Defaults,
@@ -44,6 +46,13 @@ pub(crate) struct Input {
     /// A literal that fits, or an expression over `run`.
     pub(crate) default: Option<Node>,
     pub(crate) description: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Secret {
+    pub(crate) name: Named,
+    /// None that can be read; a diagnostic says why. The secret is declared all the same.
+    pub(crate) source: Option<SecretSource>,
 }
 
 #[derive(Clone, Debug)]

@@ -295,16 +295,16 @@ fn ids_have_a_form() {
 
 #[test]
 fn unknown_keys_are_named() {
-    assert_snapshot!(check("flow: f\ninput: {}\nsteps: []\nnonsense: 1\ncards: {}\non: push\n"), @r#"
+    assert_snapshot!(check("flow: f\ninput: {}\nsteps: []\nnonsense: 1\ncards: {}\non: push\n"), @"
     f:2:1: error[unknown-key]: a flow has no key `input`
       help: did you mean `inputs`?
     f:3:1: error[unknown-key]: a flow has no key `steps`
       help: did you mean `cards`?
     f:4:1: error[unknown-key]: a flow has no key `nonsense`
-      help: its keys are `flow`, `language`, `description`, `inputs`, `connections`, `vars`, `defaults`, `max_parallel`, `cards`, `outputs`
+      help: its keys are `flow`, `language`, `description`, `inputs`, `connections`, `secrets`, `vars`, `defaults`, `max_parallel`, `cards`, `outputs`
     f:6:1: error[unknown-key]: a flow has no key `on`
       help: `triggers` will do that, and is not supported yet
-    "#);
+    ");
     assert_snapshot!(card("a:\n  card: b\n  wiht: {}\n  if: x\n  depends_on: c\n  foo: 1\n"), @r#"
     f:5:5: error[unknown-key]: a card has no key `wiht`
       help: did you mean `with`?
@@ -341,9 +341,7 @@ fn unknown_keys_are_named() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    assert_snapshot!(check("flow: f\nsecrets: {}\nenv: []\ntriggers: {}\ndeadline: 1h\nfinally: {}\nconcurrency: 1\ncards: {}\n"), @"
-    f:2:1: error[not-supported]: `secrets` is not supported yet
-      help: keep credentials in a connection
+    assert_snapshot!(check("flow: f\n\nenv: []\ntriggers: {}\ndeadline: 1h\nfinally: {}\nconcurrency: 1\ncards: {}\n"), @"
     f:3:1: error[not-supported]: `env` is not supported yet
       help: declare an input, and give it with `--input`
     f:4:1: error[not-supported]: `triggers` is not supported yet
@@ -363,11 +361,9 @@ fn what_is_not_built_is_refused_by_name() {
     f:5:29: error[not-supported]: `catch` is not supported yet
       help: in a loop, `tolerate` lets items fail
     ");
-    assert_snapshot!(check("flow: f\nlanguage: 2\nconnections: { a: { set: b } }\ninputs: { b: { type: secret } }\ncards: {}\n"), @"
+    assert_snapshot!(check("flow: f\nlanguage: 2\ncards: {}\n"), @"
     f:2:11: error[not-supported]: version 2 of the language is not supported
       help: this build reads version 1
-    f:4:22: error[not-supported]: inputs of type `secret` are not supported yet
-      help: keep credentials in a connection
     ");
     assert_snapshot!(check("flow: f\nlanguage: one\ncards: {}\n"), @r#"
     f:2:11: error[wrong-type]: expected a version of the language, found a string
@@ -497,7 +493,7 @@ fn wrong_types_say_what_was_expected() {
     f:6:6: error[wrong-type]: expected a map with a `type`, found a list
       help: write `{ type: string }`, or another type
     f:7:3: error[missing-key]: an input has no type
-      help: types are `string`, `integer`, `number`, `boolean`, `date`, `datetime`, `duration`, `size`, `list`, `object`, `file`, `connection`, `any`
+      help: types are `string`, `integer`, `number`, `boolean`, `date`, `datetime`, `duration`, `size`, `list`, `object`, `file`, `connection`, `secret`, `any`
     f:8:14: error[wrong-type]: expected a type, found a list
     f:9:32: error[wrong-type]: expected a boolean, found an integer
     f:9:41: error[wrong-type]: expected a list of the allowed values, found a string
@@ -550,14 +546,14 @@ fn literals_have_bounds() {
 
 #[test]
 fn input_declarations_are_checked() {
-    assert_snapshot!(inputs("a: { type: strng }\nb: { type: int }\nc: { type: blob }"), @r#"
+    assert_snapshot!(inputs("a: { type: strng }\nb: { type: int }\nc: { type: blob }"), @"
     f:4:14: error[wrong-value]: there is no type `strng`
       help: did you mean `string`?
     f:5:14: error[wrong-value]: there is no type `int`
       help: did you mean `integer`?
     f:6:14: error[wrong-value]: there is no type `blob`
-      help: types are `string`, `integer`, `number`, `boolean`, `date`, `datetime`, `duration`, `size`, `list`, `object`, `file`, `connection`, `any`
-    "#);
+      help: types are `string`, `integer`, `number`, `boolean`, `date`, `datetime`, `duration`, `size`, `list`, `object`, `file`, `connection`, `secret`, `any`
+    ");
     assert_snapshot!(inputs("a: { type: integer, pattern: x, enum: [1], items: {}, properties: {} }\nb: { type: string, minimum: 1, maximum: 2 }"), @r#"
     f:4:23: error[wrong-value]: `pattern` does not go with the type `integer`
       help: it goes with `string`
@@ -620,7 +616,7 @@ fn errors_do_not_end_the_reading() {
     f: card g None
     h: broken
     f:2:1: error[unknown-key]: a flow has no key `foo`
-      help: its keys are `flow`, `language`, `description`, `inputs`, `connections`, `vars`, `defaults`, `max_parallel`, `cards`, `outputs`
+      help: its keys are `flow`, `language`, `description`, `inputs`, `connections`, `secrets`, `vars`, `defaults`, `max_parallel`, `cards`, `outputs`
     f:4:8: error[unknown-key]: a card has no key `crd`
       help: did you mean `card`?
     f:5:36: error[wrong-type]: expected a card, found an integer

@@ -3,10 +3,10 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use flowrun_card::{Connections, Registry, Type};
+use flowrun_card::{Connections, Registry, Type, TypeKind};
 
 use super::{
-    Plan, PlannedBody, PlannedCard, PlannedConnection, PlannedInput, PlannedVar,
+    Plan, PlannedBody, PlannedCard, PlannedConnection, PlannedInput, PlannedSecret, PlannedVar,
     connections::connections,
     draft::{self, CardDraft, Draft, outputs_of},
     edges::{Edges, edges},
@@ -110,6 +110,7 @@ fn plan(
                     .collect(),
                 vars: Table::new(),
                 connections: connection_table,
+                secrets: secret_table(flow, diagnostics),
                 nicknames,
                 types: vec![Type::ANY; count],
                 items: vec![Type::ANY; count],
@@ -163,10 +164,48 @@ fn plan(
         cards,
         bodies,
         inputs: inputs?,
+        secrets: secrets(flow)?,
         vars: vars?,
         connections,
         max_parallel: flow.max_parallel.map_or(MAX_PARALLEL, NonZeroU32::get),
     })
+}
+
+/// The secrets of a flow by name. Callers give inputs of type `secret` and these alike, by name.
+fn secret_table(flow: &Flow, diagnostics: &mut Diagnostics) -> Table {
+    let mut table = Table::new();
+    for (secret, index) in flow.secrets.iter().zip(0..) {
+        let name = &secret.name.value;
+        let mut inputs = flow.inputs.iter();
+        let same =
+            inputs.find(|input| input.name.value == *name && input.ty.kind == TypeKind::Secret);
+        if let Some(input) = same {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::WRONG_VALUE,
+                    secret.name.span,
+                    format!("the input `{name}` is a secret of the same name"),
+                )
+                .also(input.name.span, "the input")
+                .help("rename one of the two"),
+            );
+        }
+        table.insert(Arc::clone(name), (index, Type::new(TypeKind::Secret)));
+    }
+    table
+}
+
+/// A flow without errors says of each secret where it is read from.
+fn secrets(flow: &Flow) -> Option<Vec<PlannedSecret>> {
+    flow.secrets
+        .iter()
+        .map(|secret| {
+            Some(PlannedSecret {
+                name: Arc::clone(&secret.name.value),
+                source: secret.source.clone()?,
+            })
+        })
+        .collect()
 }
 
 impl<'a> Planner<'a> {

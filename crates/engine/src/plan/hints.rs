@@ -60,6 +60,7 @@ pub(super) fn form_of(expected: &Type) -> Option<String> {
             Format::Size => "write a size: `64MiB`, `5GB` or a number of bytes".to_owned(),
             _ => return None,
         },
+        TypeKind::Secret => "declare it at the top of the flow, `secrets: { NAME: { env: VARIABLE } }`, and write `{{ secrets.NAME }}` here".to_owned(),
         TypeKind::File => "a file comes from a card or an input: `{{ inputs.NAME }}`".to_owned(),
         _ => return None,
     })
@@ -121,6 +122,9 @@ pub(super) fn help_for(expected: &Type, found: &Type) -> Option<String> {
             "only `connections.ALIAS` or an input of type `connection` yields a connection"
                 .to_owned(),
         ),
+        (TypeKind::Secret, _) => {
+            Some("only `secrets.NAME` or an input of type `secret` yields a secret".to_owned())
+        }
         (TypeKind::Integer { .. } | TypeKind::Number { .. }, TypeKind::String { .. }) => Some(
             "a text is no number, whatever it holds: `json.parse` reads one from it".to_owned(),
         ),

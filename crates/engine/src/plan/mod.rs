@@ -30,6 +30,7 @@ use flowrun_card::{CardTypes, DynCard, Function, Span, Type, Value};
 use crate::{
     expression::Compiled,
     machine::{BodyId, CardId, Program},
+    run::SecretSource,
 };
 
 /// A checked flow.
@@ -45,6 +46,7 @@ pub struct Plan {
     pub(crate) inputs: Vec<PlannedInput>,
     pub(crate) vars: Vec<PlannedVar>,
     pub(crate) connections: Vec<PlannedConnection>,
+    pub(crate) secrets: Vec<PlannedSecret>,
     /// Leaf actions at once.
     pub(crate) max_parallel: u32,
 }
@@ -140,6 +142,13 @@ pub(crate) struct PlannedInput {
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedVar {
     pub(crate) slot: Slot,
+}
+
+/// A secret of the flow.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedSecret {
+    pub(crate) name: Arc<str>,
+    pub(crate) source: SecretSource,
 }
 
 /// A connection alias of the flow.

@@ -81,7 +81,11 @@ impl Foresight for Outlook {
             Binding::Run(RunField::Flow) => Some(&self.flow),
             Binding::Run(RunField::Id) => self.run_id.as_ref(),
             Binding::Run(RunField::StartedAt) => self.started_at.as_ref(),
-            Binding::Card(_) | Binding::Item(_) | Binding::Index(_) | Binding::Element(_) => None,
+            Binding::Secret(_)
+            | Binding::Card(_)
+            | Binding::Item(_)
+            | Binding::Index(_)
+            | Binding::Element(_) => None,
         }
     }
 }

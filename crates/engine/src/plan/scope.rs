@@ -37,6 +37,7 @@ pub(super) struct Known<'a> {
     pub(super) inputs: Table,
     pub(super) vars: Table,
     pub(super) connections: Table,
+    pub(super) secrets: Table,
     /// The alias that each nickname of the flow stands behind.
     pub(super) nicknames: HashMap<Arc<str>, Arc<str>>,
     /// What each card gives, by its number; anything until it is checked.
@@ -89,7 +90,7 @@ pub(super) struct At<'a> {
     pub(super) place: Place,
 }
 
-const ROOTS: [&str; 5] = ["inputs", "vars", "cards", "connections", "run"];
+const ROOTS: [&str; 6] = ["inputs", "vars", "cards", "connections", "secrets", "run"];
 
 impl At<'_> {
     fn body(&self) -> Option<BodyId> {
@@ -108,15 +109,17 @@ impl At<'_> {
             "vars" => Namespace::Vars,
             "cards" => Namespace::Cards,
             "connections" => Namespace::Connections,
+            "secrets" => Namespace::Secrets,
             "run" => Namespace::Run,
             _ => return None,
         };
         Some(match (self.place, namespace) {
             (_, Namespace::Run)
             | (Place::Card(_) | Place::Action(_) | Place::Outputs(_), _)
-            | (Place::Var(_), Namespace::Inputs | Namespace::Vars | Namespace::Connections) => {
-                Ok(namespace)
-            }
+            | (
+                Place::Var(_),
+                Namespace::Inputs | Namespace::Vars | Namespace::Connections | Namespace::Secrets,
+            ) => Ok(namespace),
             (Place::Var(_), _) => Err("vars are computed before any card runs"),
             (Place::Default, _) => Err("the default of an input reads `run` only"),
         })
@@ -182,6 +185,7 @@ impl At<'_> {
                     .is_some_and(|body| known.layout.find(body, name).is_some()),
             ),
             ("connections", known.connections.contains_key(name)),
+            ("secrets", known.secrets.contains_key(name)),
         ];
         let rooted = within
             .iter()
@@ -265,13 +269,10 @@ impl Scope for At<'_> {
         }
         match name {
             "item" | "index" => self.item_root(name),
-            "secrets" | "env" | "trigger" => refused(
+            "env" | "trigger" => refused(
                 Code::NOT_SUPPORTED,
                 format!("`{name}` is not supported yet"),
-                Some(match name {
-                    "secrets" => "keep credentials in a connection".to_owned(),
-                    _ => "declare an input, and give it with `--input`".to_owned(),
-                }),
+                Some("declare an input, and give it with `--input`".to_owned()),
             ),
             "result" => refused(
                 Code::NOT_SUPPORTED,
@@ -325,6 +326,7 @@ impl Scope for At<'_> {
             Namespace::Connections => {
                 table(&self.known.connections, "connection", Binding::Connection)
             }
+            Namespace::Secrets => table(&self.known.secrets, "secret", Binding::Secret),
             Namespace::Cards => self.card_member(name),
             Namespace::Run => {
                 let (field, ty) = match name {
@@ -368,6 +370,7 @@ fn declare(what: &str, name: &str, names: &[&str]) -> Option<String> {
     let written = match what {
         "input" => format!("inputs: {{ {name}: {{ type: string }} }}"),
         "var" => format!("vars: {{ {name}: VALUE }}"),
+        "secret" => format!("secrets: {{ {name}: {{ env: VARIABLE }} }}"),
         _ => format!("connections: {{ {name}: NICKNAME }}"),
     };
     names
@@ -388,6 +391,7 @@ fn unknown(what: &str, name: &str, near: Option<String>) -> Member {
         "card" => "there is no card `NAME` here",
         "input" => "the flow has no input `NAME`",
         "var" => "the flow has no var `NAME`",
+        "secret" => "the flow has no secret `NAME`",
         _ => "the flow has no connection `NAME`",
     };
     Member::Refused {

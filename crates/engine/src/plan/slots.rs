@@ -59,8 +59,30 @@ impl Checker<'_> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Checks an expression; `element` is the type of `it` where there is one.
+    /// Checks an expression whose value the flow itself looks at, so that it is no secret;
+    /// `element` is the type of `it` where there is one.
     pub(super) fn expression(
+        &mut self,
+        draft: &Draft<'_>,
+        place: Place,
+        element: Option<&Type>,
+    ) -> Option<Checked> {
+        let checked = self.any_expression(draft, place, element)?;
+        if checked.ty.kind == TypeKind::Secret {
+            self.refuse_secret(draft.span());
+            return None;
+        }
+        Some(checked)
+    }
+
+    fn refuse_secret(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error(Code::SECRET_USE, span, "a secret cannot stand here")
+                .help(expression::SECRET_HELP),
+        );
+    }
+
+    fn any_expression(
         &mut self,
         draft: &Draft<'_>,
         place: Place,
@@ -90,9 +112,13 @@ impl Checker<'_> {
             Draft::Broken { .. } => None,
             Draft::Literal { scalar, span } => self.literal(scalar, *span, expected),
             Draft::Expression { span, .. } => {
-                let checked = self.expression(draft, place, None)?;
+                let checked = self.any_expression(draft, place, None)?;
                 if !expected.accepts(&checked.ty) {
                     let found = &checked.ty;
+                    if found.kind == TypeKind::Secret {
+                        self.refuse_secret(*span);
+                        return None;
+                    }
                     self.report(
                         Diagnostic::error(
                             Code::EXPRESSION_TYPE,
@@ -470,5 +496,6 @@ pub(super) fn type_of(value: &Value) -> Type {
         ),
         Value::File(_) => Type::new(TypeKind::File),
         Value::Connection(connection) => super::scope::connection(Some(connection.kind())),
+        Value::Secret(_) => Type::new(TypeKind::Secret),
     }
 }

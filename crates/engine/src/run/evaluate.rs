@@ -23,6 +23,7 @@ pub(super) struct Globals {
     pub(super) inputs: Vec<Value>,
     pub(super) vars: Vec<Value>,
     pub(super) connections: Vec<Value>,
+    pub(super) secrets: Vec<Value>,
     pub(super) run_id: Arc<str>,
     pub(super) flow: Arc<str>,
     pub(super) started_at: Arc<str>,
@@ -57,6 +58,7 @@ impl Bindings for View<'_> {
             Binding::Input(index) => found(self.globals.inputs.get(index as usize)),
             Binding::Var(index) => found(self.globals.vars.get(index as usize)),
             Binding::Connection(index) => found(self.globals.connections.get(index as usize)),
+            Binding::Secret(index) => found(self.globals.secrets.get(index as usize)),
             Binding::Card(card) => {
                 let (Some(store), Some(frame)) = (self.store, self.frame) else {
                     return Bound::Missing;

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
-use flowrun_card::{ConnectionRef, Connections, FileRef, Type, TypeKind, Value, ValueError};
+use flowrun_card::{ConnectionRef, Connections, FileRef, TypeKind, Value, ValueError};
 
-use super::evaluate::{Globals, View, guarded};
+use super::{
+    evaluate::{Globals, View, guarded},
+    secrets::{self, how_to_give},
+};
 use crate::{
     plan::{Plan, PlannedInput},
     suggest,
@@ -21,22 +24,25 @@ pub enum Subject {
     Input,
     /// A connection, by its alias.
     Connection,
+    /// A secret.
+    Secret,
 }
 
-/// `input` or `connection`.
+/// `input`, `connection` or `secret`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Subject::Input => "input",
             Subject::Connection => "connection",
+            Subject::Secret => "secret",
         })
     }
 }
 
-/// An input or connection that the run cannot use.
+/// An input, connection or secret that the run cannot use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputProblem {
-    /// Which of the two.
+    /// What it is.
     pub subject: Subject,
     /// The input or alias.
     pub name: String,
@@ -46,10 +52,10 @@ pub struct InputProblem {
     pub help: Option<String>,
 }
 
-/// Every input and connection that the run cannot use.
+/// Every input, connection and secret that the run cannot use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidInputs {
-    /// Connections, then inputs, each in the order of the flow and unknown ones last.
+    /// Connections, then secrets, then inputs, each in the order of the flow and unknown ones last.
     pub problems: Vec<InputProblem>,
 }
 
@@ -91,6 +97,9 @@ pub(super) fn resolve(
             None => match &input.default {
                 Some(slot) => guarded(|| View::of_globals(globals).slot(slot))
                     .map_err(|error| (error.message, error.help)),
+                None if input.required && input.ty.kind == TypeKind::Secret => {
+                    Err(("missing".to_owned(), Some(how_to_give(&input.name))))
+                }
                 None if input.required => Err((
                     "missing".to_owned(),
                     Some(match &input.description {
@@ -126,8 +135,8 @@ pub(super) fn fit(
     folder: &Path,
     connections: &dyn Connections,
 ) -> Result<Value, InputProblem> {
-    let value = refer(&input.ty, value, folder, connections)
-        .map_err(|problem| problem_of(input, problem))?;
+    let value =
+        refer(input, value, folder, connections).map_err(|problem| problem_of(input, problem))?;
     if value.is_null() && !input.required {
         return Ok(value);
     }
@@ -168,15 +177,18 @@ fn problem_of(input: &PlannedInput, (message, help): (String, Option<String>)) -
     }
 }
 
-/// A path or nickname that a caller gave becomes the file or connection that it names. Only a
-/// caller's text does: within a flow, text never becomes either.
+/// A path, nickname or secret text that a caller gave becomes the file, connection or secret. Only a
+/// caller's text does: within a flow, text never becomes one of them.
 fn refer(
-    ty: &Type,
+    input: &PlannedInput,
     value: Value,
     folder: &Path,
     connections: &dyn Connections,
 ) -> Result<Value, (String, Option<String>)> {
-    match (&ty.kind, &value) {
+    match (&input.ty.kind, &value) {
+        (TypeKind::Secret, Value::String(text)) => {
+            secrets::given(&input.name, text).map_err(|message| (message, None))
+        }
         (TypeKind::File, Value::String(path)) => {
             let path = folder.join(&**path);
             let metadata = fs::metadata(&path).map_err(|error| {
@@ -207,7 +219,7 @@ fn refer(
 }
 
 /// An operating system's error as part of a message: without its number and its capital.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text
         .split_once(" (os error")
@@ -226,7 +238,7 @@ impl Plan {
     /// file starts at `folder`, where it is relative.
     ///
     /// # Errors
-    /// Text that is no value of the declared type, JSON that cannot be read whole, and an input that the flow does not have.
+    /// Text that is no value of the declared type, a secret of any text, JSON that cannot be read whole, and an input that the flow does not have.
     pub fn read_input(&self, name: &str, text: &str, folder: &Path) -> Result<Value, InputProblem> {
         let problem = |message: String, help: Option<String>| InputProblem {
             subject: Subject::Input,
@@ -242,6 +254,13 @@ impl Plan {
             ));
         };
         let value = match &input.ty.kind {
+            TypeKind::Secret => {
+                return Err(problem(
+                    "a secret is never written on a command line, where other programs can read it"
+                        .to_owned(),
+                    Some(how_to_give(name)),
+                ));
+            }
             TypeKind::Boolean
             | TypeKind::Integer { .. }
             | TypeKind::Number { .. }

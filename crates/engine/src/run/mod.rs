@@ -12,19 +12,21 @@ mod narrowed;
 mod outlook;
 mod perform;
 mod recording;
+mod secrets;
 mod store;
 mod tasks;
 mod timers;
 
-use std::{collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, num::NonZeroU32, path::PathBuf, sync::Arc};
 
-use flowrun_card::{Clock, Connections, RunIdentity, Value};
+use flowrun_card::{Clock, Connections, Redactor, RunIdentity, Secret, Value};
 use jiff::Timestamp;
 
 pub use error::RunError;
 pub use event::{CardState, Counts, RunEvent, RunReport, RunStatus};
 pub use inputs::{InputProblem, InvalidInputs, Subject};
 pub use journal::{Journal, JournalError, NullJournal, Record, Ticket};
+pub use secrets::SecretSource;
 
 use self::{
     clock::SystemClock,
@@ -62,7 +64,9 @@ pub struct RunBuilder {
     connections: Arc<dyn Connections>,
     journal: Arc<dyn Journal>,
     clock: Option<Arc<dyn Clock>>,
+    redactor: Redactor,
     inputs: BTreeMap<String, Value>,
+    secrets: BTreeMap<String, Secret>,
     overrides: BTreeMap<String, String>,
     folder: PathBuf,
     max_parallel: Option<NonZeroU32>,
@@ -83,6 +87,7 @@ impl RunBuilder {
         connections: Arc<dyn Connections>,
         journal: Arc<dyn Journal>,
         clock: Option<Arc<dyn Clock>>,
+        redactor: Redactor,
         folder: PathBuf,
     ) -> Self {
         Self {
@@ -90,7 +95,9 @@ impl RunBuilder {
             connections,
             journal,
             clock,
+            redactor,
             inputs: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             overrides: BTreeMap::new(),
             folder,
             max_parallel: None,
@@ -102,6 +109,14 @@ impl RunBuilder {
     #[must_use]
     pub fn input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.inputs.insert(name.into(), value.into());
+        self
+    }
+
+    /// Gives a secret: of the flow's `secrets:`, which is then not read from where the flow says, or
+    /// for an input of type `secret`.
+    #[must_use]
+    pub fn secret(mut self, name: impl Into<String>, secret: Secret) -> Self {
+        self.secrets.insert(name.into(), secret);
         self
     }
 
@@ -134,11 +149,11 @@ impl RunBuilder {
         self
     }
 
-    /// Checks what was given. Nothing runs before [`Run::wait`].
+    /// Checks what was given, and reads the secrets that were not. Nothing runs before [`Run::wait`].
     ///
     /// # Errors
-    /// Every input and connection that is unknown, missing, or does not fit its declaration.
-    pub fn start(self) -> Result<Run, InvalidInputs> {
+    /// Every input, connection and secret that is unknown, missing, or does not fit its declaration.
+    pub fn start(mut self) -> Result<Run, InvalidInputs> {
         let clock = match self.clock {
             Some(clock) => clock,
             None => Arc::new(SystemClock::new()),
@@ -147,10 +162,13 @@ impl RunBuilder {
         let run_id = clock::run_id(&*clock);
         let (connections, mut problems) =
             connections(&self.plan.connections, &self.overrides, &*self.connections);
+        let secrets = secrets::resolve(&self.plan, self.secrets, &mut self.inputs, &self.folder);
+        problems.extend(secrets.problems);
         let mut globals = Globals {
             inputs: Vec::new(),
             vars: Vec::new(),
             connections,
+            secrets: secrets.values,
             run_id: run_id.as_str().into(),
             flow: Arc::clone(&self.plan.id),
             started_at: started_at.to_string().into(),
@@ -165,6 +183,9 @@ impl RunBuilder {
             Ok(inputs) => globals.inputs = inputs,
             Err(invalid) => problems.extend(invalid.problems),
         }
+        // Also before a refusal is shown, so that it shows no secret.
+        let values = globals.secrets.iter().chain(&globals.inputs);
+        let short_secrets = secrets::register(&self.redactor, values);
         if !problems.is_empty() {
             return Err(InvalidInputs { problems });
         }
@@ -183,6 +204,7 @@ impl RunBuilder {
                 connections: self.connections,
                 clock,
                 journal: self.journal,
+                redactor: self.redactor,
                 folder: self.folder,
                 scratch: Arc::default(),
             },
@@ -190,6 +212,7 @@ impl RunBuilder {
             controls: Controls::default(),
             watch: self.watch,
             started_at,
+            short_secrets,
         })
     }
 }
@@ -283,6 +306,7 @@ pub struct Run {
     controls: Controls,
     watch: Option<Watch>,
     started_at: Timestamp,
+    short_secrets: Vec<String>,
 }
 
 impl fmt::Debug for Run {
@@ -297,6 +321,12 @@ impl Run {
     /// The run's id.
     pub fn id(&self) -> &str {
         &self.world.identity.run_id
+    }
+
+    /// The secrets that are shorter than [`flowrun_card::MIN_SECRET`] bytes: where a card or a
+    /// service repeats one, it is not taken out. A caller should say so to a person.
+    pub fn short_secrets(&self) -> &[String] {
+        &self.short_secrets
     }
 
     /// A handle to end the run early, from anywhere.
@@ -320,9 +350,10 @@ impl Run {
                 at: self.started_at,
             });
         }
+        let redactor = self.world.redactor.clone();
         let report = |driven: driver::Driven| {
             let (status, outputs, error) = match driven.outcome {
-                Ok(outputs) => (RunStatus::Succeeded, outputs, None),
+                Ok(outputs) => (RunStatus::Succeeded, redacted(&redactor, outputs), None),
                 Err(_) if driven.cancelled => (RunStatus::Cancelled, Value::Null, None),
                 Err(error) => (RunStatus::Failed, Value::Null, Some(error)),
             };
@@ -370,6 +401,27 @@ impl Run {
                 report
             }
         }
+    }
+}
+
+/// A value without the secrets that its texts hold. As deep as a value can be nested.
+fn redacted(redactor: &Redactor, value: Value) -> Value {
+    match value {
+        Value::String(text) => match redactor.data(&text) {
+            Cow::Borrowed(_) => Value::String(text),
+            Cow::Owned(masked) => Value::from(masked),
+        },
+        Value::List(items) => items.iter().map(|item| redacted(redactor, item)).collect(),
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| {
+                    let name = redactor.data(name).into_owned();
+                    (name, redacted(redactor, value.clone()))
+                })
+                .collect(),
+        ),
+        value => value,
     }
 }
 

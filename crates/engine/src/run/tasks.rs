@@ -2,6 +2,7 @@
 //! to end before it is made to.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{Arc, OnceLock},
@@ -10,7 +11,7 @@ use std::{
 
 use flowrun_card::{
     BoxFuture, CardError, Clock, Connections, Ctx, CtxParts, DynCard, ErrorKind, Marks, Progress,
-    RunIdentity, Value,
+    Redactor, RunIdentity, Value,
 };
 use tokio::{
     task::{AbortHandle, Id, JoinSet},
@@ -35,6 +36,7 @@ pub(super) struct World {
     pub(super) connections: Arc<dyn Connections>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) journal: Arc<dyn Journal>,
+    pub(super) redactor: Redactor,
     pub(super) folder: PathBuf,
     pub(super) scratch: Arc<Scratch>,
 }
@@ -127,7 +129,11 @@ impl Tasks {
             address = ctx.address(),
             attempt,
         );
-        let work = async move { card.run(input, &ctx).await };
+        let redactor = world.redactor.clone();
+        let work = async move {
+            let result = card.run(input, &ctx).await;
+            result.map_err(|error| redacted(&redactor, error))
+        };
         let abort = self.set.spawn(tracing::Instrument::instrument(work, span));
         let id = abort.id();
         self.ids.insert(instance, id);
@@ -219,6 +225,18 @@ impl Tasks {
         let gone = async { while self.set.join_next().await.is_some() {} };
         tokio::time::timeout(ABORT, gone).await.ok();
     }
+}
+
+/// An error without the secrets that it holds, and without what looks like one.
+fn redacted(redactor: &Redactor, mut error: CardError) -> CardError {
+    let context = error.context.iter_mut().map(|(_, value)| value);
+    let texts = context.chain(&mut error.code).chain(&mut error.help);
+    for text in texts.chain([&mut error.message]) {
+        if let Cow::Owned(masked) = redactor.text(text) {
+            *text = masked;
+        }
+    }
+    error
 }
 
 /// Marks that go to the run's journal.

@@ -8,7 +8,7 @@ use std::{
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionKind, ConnectionRef, Ctx, Effect, ErrorKind, Example,
-    Function, Idempotency, InputError, Partial, Permissions, Registry, Rule, Scope, Value,
+    Function, Idempotency, InputError, Partial, Permissions, Registry, Rule, Scope, Secret, Value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,8 +89,50 @@ pub(crate) fn register(registry: &mut Registry, log: &Log) {
         .and_then(|registry| registry.card(Write(log.clone())))
         .and_then(|registry| registry.card(Mark))
         .and_then(|registry| registry.card(Panic))
+        .and_then(|registry| registry.card(Unlock(log.clone())))
         .and_then(|registry| registry.function(&EXPLODE))
         .unwrap();
+}
+
+/// Takes a secret, and may tell it.
+struct Unlock(Log);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct UnlockInput {
+    /// The key.
+    key: Secret,
+    /// Another key.
+    spare: Option<Secret>,
+    /// `say`, `any`, `fail` or `panic`.
+    does: Option<String>,
+    /// Anything.
+    any: Option<Value>,
+}
+
+impl Card for Unlock {
+    type Output = Value;
+
+    const SPEC: CardSpec = spec("test.unlock", Effect::Read, &[]);
+
+    unchecked!(UnlockInput);
+
+    async fn run(&self, plan: &UnlockInput, _: &Ctx) -> Result<Value, CardError> {
+        let key = plan.key.expose();
+        self.0.note(format!("unlocked with {} bytes", key.len()));
+        match plan.does.as_deref() {
+            Some("say") => Ok(Value::from(format!("the key is {key}"))),
+            Some("any") => Ok(plan.any.clone().unwrap_or_default()),
+            Some("fail") => Err(
+                CardError::new(ErrorKind::Failed, format!("`{key}` is wrong"))
+                    .code(key)
+                    .context("key", key)
+                    .help(format!("do not use {key}, nor AKIAIOSFODNN7EXAMPLE")),
+            ),
+            Some("panic") => panic!("with {key}"),
+            _ => Ok(Value::Boolean(plan.spare.is_some())),
+        }
+    }
 }
 
 /// Scalars of every type, and a rule of its own.

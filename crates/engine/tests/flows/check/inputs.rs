@@ -57,7 +57,7 @@ fn an_unknown_card_hides_no_mistakes_in_what_it_reads() {
     f:6:46: error[unknown-name]: there is no card `two` here
       help: the cards seen from here are `one`
     f:7:11: error[unknown-card]: there is no card `test.unknown`
-      help: `flowrun cards` lists all cards
+      help: did you mean `test.unlock`?
     ");
 }
 

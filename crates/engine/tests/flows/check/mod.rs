@@ -4,6 +4,7 @@ mod connections;
 mod expressions;
 mod inputs;
 mod names;
+mod secrets;
 
 use std::fmt::Write as _;
 

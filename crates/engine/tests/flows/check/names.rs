@@ -309,8 +309,8 @@ fn roots_at_their_places() {
           help: it counts the items of a `for_each`
         ");
     assert_snapshot!(with("test.typed", r#"{ text: "{{ secrets.a }} {{ env.HOME }} {{ trigger.x }} {{ result }} {{ error }} {{ it }}" }"#), @"
-    f:6:23: error[not-supported]: `secrets` is not supported yet
-      help: keep credentials in a connection
+    f:6:31: error[unknown-name]: the flow has no secret `a`
+      help: declare it: `secrets: { a: { env: VARIABLE } }` at the top of the flow
     f:6:39: error[not-supported]: `env` is not supported yet
       help: declare an input, and give it with `--input`
     f:6:54: error[not-supported]: `trigger` is not supported yet

@@ -8,6 +8,7 @@ mod failures;
 mod inputs;
 mod journal;
 mod outputs;
+mod secrets;
 
 use crate::support::flow;
 
