@@ -51,12 +51,6 @@ macro_rules! refuse_unsupported {
     ($input:expr) => {
         $crate::s3::attributes::refuse_features([
             (
-                "Server-side encryption with keys of the customer",
-                $input.sse_customer_algorithm.is_some()
-                    || $input.sse_customer_key.is_some()
-                    || $input.sse_customer_key_md5.is_some(),
-            ),
-            (
                 "Server-side encryption with KMS keys",
                 $input.ssekms_key_id.is_some()
                     || $input.ssekms_encryption_context.is_some()
@@ -83,7 +77,7 @@ macro_rules! refuse_unsupported {
 }
 pub(super) use refuse_unsupported;
 
-pub(super) fn refuse_features(asked: [(&'static str, bool); 3]) -> S3Result<()> {
+pub(super) fn refuse_features(asked: [(&'static str, bool); 2]) -> S3Result<()> {
     for (feature, asked) in asked {
         if asked {
             return Err(refuse(
@@ -146,6 +140,7 @@ impl Given {
             website_redirect: self.website_redirect,
             metadata,
             storage_class: storage_class(self.storage_class.as_deref())?,
+            customer_key: None,
         })
     }
 }

@@ -7,8 +7,9 @@ use s3s::{S3ErrorCode, S3Request, S3Result};
 
 use super::attributes::{self, attributes, refuse_unsupported};
 use super::conditions::{ReadConditions, Verdict, write_condition};
+use super::customer::{self, CustomerKey, customer_key};
 use super::errors::{invalid_argument, invalid_request, precondition_failed, refuse};
-use super::objects::{DEFAULT_ALGORITHM, UPLOAD_LIMIT, encryption};
+use super::objects::{DEFAULT_ALGORITHM, UPLOAD_LIMIT};
 use super::{S3Service, caller, checksum, convert};
 use crate::caller::Caller;
 use crate::store::{self, Attributes, ChecksumKind, Content, NewContent, NewVersion, Version};
@@ -25,7 +26,7 @@ pub(super) struct SourceAsked<'a> {
     pub source: &'a CopySource,
     pub expected_owner: Option<&'a str>,
     pub conditions: ReadConditions,
-    pub customer_key: bool,
+    pub customer_key: Option<CustomerKey>,
 }
 
 /// Takes the fields that both copies have.
@@ -40,8 +41,11 @@ macro_rules! source_asked {
                 if_modified_since: $input.copy_source_if_modified_since.clone(),
                 if_unmodified_since: $input.copy_source_if_unmodified_since.clone(),
             },
-            customer_key: $input.copy_source_sse_customer_algorithm.is_some()
-                || $input.copy_source_sse_customer_key.is_some(),
+            customer_key: $crate::s3::customer::CustomerKey::read(
+                $input.copy_source_sse_customer_algorithm.as_deref(),
+                $input.copy_source_sse_customer_key.as_deref(),
+                $input.copy_source_sse_customer_key_md5.as_deref(),
+            )?,
         }
     };
 }
@@ -70,11 +74,6 @@ pub(super) async fn find(
 ) -> S3Result<Source> {
     let (bucket, key, version_id) = parse(asked.source)?;
     convert::check_version(version_id)?;
-    if asked.customer_key {
-        return Err(invalid_request(
-            "The encryption parameters are not applicable to this object.",
-        ));
-    }
     service.bucket(bucket, asked.expected_owner).await?;
     let found = service.object(caller, bucket, key, version_id).await;
     let (bucket, version, content) = found.map_err(|error| match error.code() {
@@ -84,6 +83,7 @@ pub(super) async fn find(
         ),
         _ => error,
     })?;
+    customer::check(&version.attributes, asked.customer_key.as_ref())?;
     if asked.conditions.check(&version.etag, version.modified) != Verdict::Proceed {
         return Err(precondition_failed());
     }
@@ -150,7 +150,8 @@ pub(super) async fn copy_object(
     let changes_nothing = !replace
         && input.storage_class.is_none()
         && input.website_redirect_location.is_none()
-        && input.server_side_encryption.is_none();
+        && input.server_side_encryption.is_none()
+        && input.sse_customer_key.is_none();
     if onto_itself && changes_nothing {
         return Err(invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself \
@@ -163,13 +164,15 @@ pub(super) async fn copy_object(
     if source.version.size > UPLOAD_LIMIT {
         return Err(source_too_large());
     }
-    let given = attributes!(input)?;
+    let key = customer_key!(input)?;
+    let given = customer::sealed(attributes!(input)?, key.as_ref())?;
     let attributes = if replace {
         given
     } else {
         Attributes {
             storage_class: given.storage_class,
             website_redirect: given.website_redirect,
+            customer_key: given.customer_key,
             ..source.version.attributes.clone()
         }
     };
@@ -189,15 +192,18 @@ pub(super) async fn copy_object(
         .checksum
         .clone()
         .filter(|it| it.algorithm == algorithm && it.kind == ChecksumKind::FullObject);
+    let is_encrypted = key.is_some() || source.version.attributes.customer_key.is_some();
     // A copy is one piece, whatever its source was: the ETag is an MD5 again, and the checksum
     // covers all the bytes. The bytes are read only when these are not known.
     let (etag, checksum) = match kept {
-        Some(kept) if source.version.parts.is_none() => (source.version.etag.clone(), Some(kept)),
+        Some(kept) if source.version.parts.is_none() && !is_encrypted => {
+            (source.version.etag.clone(), Some(kept))
+        }
         _ => {
             let content = Arc::clone(&source.content);
             let digests = content.digest(algorithm).await?;
             let checksum = checksum::full_object(&digests, algorithm);
-            (hex::encode(&digests.md5), checksum)
+            (customer::etag(&digests.md5, &attributes), checksum)
         }
     };
     let new = NewVersion {
@@ -212,6 +218,7 @@ pub(super) async fn copy_object(
     };
     let (bucket, version) = service.store.put(&input.bucket, new).await?;
     let sums = checksum::fields(version.checksum.as_ref());
+    let shown = customer::shown(key.as_ref());
     Ok(CopyObjectOutput {
         copy_object_result: Some(CopyObjectResult {
             checksum_crc32: sums.checksum_crc32,
@@ -224,7 +231,9 @@ pub(super) async fn copy_object(
             last_modified: Some(convert::timestamp(version.modified)),
         }),
         copy_source_version_id: source.bucket.shown_version(&source.version.version_id),
-        server_side_encryption: Some(encryption()),
+        server_side_encryption: shown.server_side_encryption,
+        sse_customer_algorithm: shown.algorithm,
+        sse_customer_key_md5: shown.key_md5,
         version_id: bucket.shown_version(&version.version_id),
         ..Default::default()
     })

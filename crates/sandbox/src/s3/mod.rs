@@ -10,6 +10,7 @@ mod checksum;
 mod conditions;
 mod convert;
 mod copy;
+mod customer;
 mod errors;
 mod listing;
 mod lock;

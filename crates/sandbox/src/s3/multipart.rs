@@ -8,6 +8,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 use super::attributes::{self, attributes, refuse_unsupported};
 use super::checksum::{self, sums};
 use super::conditions::write_condition;
+use super::customer::{self, customer_key};
 use super::errors::{invalid_request, refuse};
 use super::objects::{DEFAULT_ALGORITHM, encryption};
 use super::parts::algorithm_of;
@@ -74,22 +75,26 @@ pub(super) async fn create_multipart_upload(
         algorithm,
         input.checksum_type.as_ref().map(ChecksumType::as_str),
     )?;
+    let key = customer_key!(input)?;
     let new = NewUpload {
         key: input.key.clone(),
         initiator,
-        attributes: attributes!(input)?,
+        attributes: customer::sealed(attributes!(input)?, key.as_ref())?,
         algorithm,
         kind,
         legal_hold: attributes::legal_hold(input.object_lock_legal_hold_status.as_ref())?,
         tags: convert::parse_tags(input.tagging.as_deref())?,
     };
     let upload = service.store.create_upload(&input.bucket, new).await?;
+    let shown = customer::shown(key.as_ref());
     Ok(CreateMultipartUploadOutput {
         bucket: Some(std::mem::take(&mut input.bucket)),
         checksum_algorithm: algorithm.map(|it| ChecksumAlgorithm::from_static(it.name())),
         checksum_type: algorithm.map(|_| ChecksumType::from_static(checksum::kind_name(kind))),
         key: Some(upload.new.key),
-        server_side_encryption: Some(encryption()),
+        server_side_encryption: shown.server_side_encryption,
+        sse_customer_algorithm: shown.algorithm,
+        sse_customer_key_md5: shown.key_md5,
         upload_id: Some(upload.id),
         ..Default::default()
     })
@@ -289,7 +294,7 @@ fn completed(bucket: &store::Bucket, version: Version) -> CompleteMultipartUploa
         e_tag: convert::etag(&version.etag),
         location: Some(format!("/{}/{}", bucket.name, version.key)),
         bucket: Some(bucket.name.clone()),
-        server_side_encryption: Some(encryption()),
+        server_side_encryption: version.attributes.customer_key.is_none().then(encryption),
         version_id: bucket.shown_version(&version.version_id),
         key: Some(version.key),
         ..Default::default()

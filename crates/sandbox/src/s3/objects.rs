@@ -8,6 +8,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Result, StdError};
 use super::attributes::{self, attributes, refuse_unsupported};
 use super::checksum::{self, Promised, sums};
 use super::conditions::write_condition;
+use super::customer::{self, customer_key};
 use super::errors::{invalid_request, refuse};
 use super::{S3Service, caller, convert};
 use crate::store::{Algorithm, Deletion, NewBlob, NewContent, NewVersion, WriteCondition};
@@ -110,7 +111,8 @@ pub(super) async fn put_object(
             "Appending to an object is not implemented.",
         ));
     }
-    let attributes = attributes!(input)?;
+    let key = customer_key!(input)?;
+    let attributes = customer::sealed(attributes!(input)?, key.as_ref())?;
     let legal_hold = attributes::legal_hold(input.object_lock_legal_hold_status.as_ref())?;
     let tags = convert::parse_tags(input.tagging.as_deref())?;
     let condition = write_condition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
@@ -145,7 +147,7 @@ pub(super) async fn put_object(
     .await?;
     let new = NewVersion {
         key: std::mem::take(&mut input.key),
-        etag: hex::encode(&blob.digests.md5),
+        etag: customer::etag(&blob.digests.md5, &attributes),
         attributes,
         checksum: checksum::full_object(&blob.digests, algorithm),
         legal_hold,
@@ -155,6 +157,7 @@ pub(super) async fn put_object(
     };
     let (bucket, version) = service.store.put(&input.bucket, new).await?;
     let sums = checksum::fields(version.checksum.as_ref());
+    let shown = customer::shown(key.as_ref());
     Ok(PutObjectOutput {
         checksum_crc32: sums.checksum_crc32,
         checksum_crc32c: sums.checksum_crc32c,
@@ -163,7 +166,9 @@ pub(super) async fn put_object(
         checksum_sha256: sums.checksum_sha256,
         checksum_type: sums.checksum_type,
         e_tag: convert::etag(&version.etag),
-        server_side_encryption: Some(encryption()),
+        server_side_encryption: shown.server_side_encryption,
+        sse_customer_algorithm: shown.algorithm,
+        sse_customer_key_md5: shown.key_md5,
         version_id: bucket.shown_version(&version.version_id),
         ..Default::default()
     })

@@ -9,8 +9,9 @@ use s3s::{S3ErrorCode, S3Request, S3Result};
 
 use super::checksum::{self, Promised, sums};
 use super::copy::{self, source_asked, source_too_large};
+use super::customer::{self, customer_key};
 use super::errors::{invalid_argument, invalid_request, refuse};
-use super::objects::{DEFAULT_ALGORITHM, UPLOAD_LIMIT, encryption, receive};
+use super::objects::{DEFAULT_ALGORITHM, UPLOAD_LIMIT, receive};
 use super::{S3Service, caller, convert};
 use crate::store::{Algorithm, Checksum, ChecksumKind, Digests, Upload};
 
@@ -47,11 +48,7 @@ pub(super) async fn upload_part(
         .bucket(&input.bucket, input.expected_bucket_owner.as_deref())
         .await?;
     check_number(input.part_number)?;
-    if input.sse_customer_algorithm.is_some() || input.sse_customer_key.is_some() {
-        return Err(invalid_request(
-            "The encryption parameters are not applicable to this object.",
-        ));
-    }
+    let key = customer_key!(input)?;
     let promised = Promised::read(
         input.content_md5.as_deref(),
         sums!(input),
@@ -63,6 +60,7 @@ pub(super) async fn upload_part(
         .store
         .upload(&input.bucket, &input.key, &input.upload_id)
         .await?;
+    customer::check_part(&upload.new.attributes, key.as_ref())?;
     // An upload with an algorithm takes no other. One whose checksum is made of those of its
     // parts takes none without.
     if let Some(expected) = upload.new.algorithm
@@ -111,6 +109,7 @@ pub(super) async fn upload_part(
         )
         .await?;
     let sums = checksum::fields(shown.as_ref());
+    let shown = customer::shown(key.as_ref());
     Ok(UploadPartOutput {
         checksum_crc32: sums.checksum_crc32,
         checksum_crc32c: sums.checksum_crc32c,
@@ -118,7 +117,9 @@ pub(super) async fn upload_part(
         checksum_sha1: sums.checksum_sha1,
         checksum_sha256: sums.checksum_sha256,
         e_tag: convert::etag(&etag),
-        server_side_encryption: Some(encryption()),
+        server_side_encryption: shown.server_side_encryption,
+        sse_customer_algorithm: shown.algorithm,
+        sse_customer_key_md5: shown.key_md5,
         ..Default::default()
     })
 }
@@ -159,15 +160,12 @@ pub(super) async fn upload_part_copy(
         .bucket(&input.bucket, input.expected_bucket_owner.as_deref())
         .await?;
     check_number(input.part_number)?;
-    if input.sse_customer_algorithm.is_some() || input.sse_customer_key.is_some() {
-        return Err(invalid_request(
-            "The encryption parameters are not applicable to this object.",
-        ));
-    }
+    let key = customer_key!(input)?;
     let upload = service
         .store
         .upload(&input.bucket, &input.key, &input.upload_id)
         .await?;
+    customer::check_part(&upload.new.attributes, key.as_ref())?;
     let source = copy::find(service, caller(&request.extensions)?, source_asked!(input)).await?;
     let range = source_range(input.copy_source_range.as_deref(), source.version.size)?;
     if range.end - range.start > UPLOAD_LIMIT {
@@ -198,6 +196,7 @@ pub(super) async fn upload_part_copy(
         )
         .await?;
     let sums = checksum::fields(shown.as_ref());
+    let shown = customer::shown(key.as_ref());
     Ok(UploadPartCopyOutput {
         copy_part_result: Some(CopyPartResult {
             checksum_crc32: sums.checksum_crc32,
@@ -209,7 +208,9 @@ pub(super) async fn upload_part_copy(
             last_modified: Some(convert::timestamp(modified)),
         }),
         copy_source_version_id: source.bucket.shown_version(&source.version.version_id),
-        server_side_encryption: Some(encryption()),
+        server_side_encryption: shown.server_side_encryption,
+        sse_customer_algorithm: shown.algorithm,
+        sse_customer_key_md5: shown.key_md5,
         ..Default::default()
     })
 }

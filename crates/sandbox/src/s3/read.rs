@@ -9,10 +9,11 @@ use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
 
 use super::conditions::{ReadConditions, Verdict};
+use super::customer::{self, CustomerKey, customer_key};
 use super::errors::{
     custom, insert, invalid_argument, invalid_request, precondition_failed, refuse, xml_headers,
 };
-use super::{S3Service, attributes, caller, checksum, convert, objects};
+use super::{S3Service, attributes, caller, checksum, convert};
 use crate::caller::Caller;
 use crate::store::{self, Checksum, Content, Version};
 
@@ -26,7 +27,7 @@ struct Asked {
     range: Option<s3s::dto::Range>,
     part_number: Option<i32>,
     checksum_mode: Option<ChecksumMode>,
-    customer_key: bool,
+    customer_key: Option<CustomerKey>,
 }
 
 /// Takes the fields that both inputs have.
@@ -46,8 +47,7 @@ macro_rules! asked {
             range: $input.range,
             part_number: $input.part_number,
             checksum_mode: $input.checksum_mode,
-            customer_key: $input.sse_customer_algorithm.is_some()
-                || $input.sse_customer_key.is_some(),
+            customer_key: customer_key!($input)?,
         }
     };
 }
@@ -63,6 +63,7 @@ struct Found {
     partial: bool,
     parts_count: Option<i32>,
     checksum: Option<Checksum>,
+    customer_key: Option<CustomerKey>,
 }
 
 fn not_modified(version: &Version) -> S3Error {
@@ -123,11 +124,6 @@ async fn find(service: &S3Service, caller: &Caller, asked: Asked) -> S3Result<Fo
         .await?;
     convert::check_key(&asked.key)?;
     convert::check_version(asked.version_id.as_deref())?;
-    if asked.customer_key {
-        return Err(invalid_request(
-            "The encryption parameters are not applicable to this object.",
-        ));
-    }
     if asked.range.is_some() && asked.part_number.is_some() {
         return Err(invalid_request(
             "Cannot specify both Range header and partNumber query parameter",
@@ -141,6 +137,7 @@ async fn find(service: &S3Service, caller: &Caller, asked: Asked) -> S3Result<Fo
             asked.version_id.as_deref(),
         )
         .await?;
+    customer::check(&version.attributes, asked.customer_key.as_ref())?;
     match asked.conditions.check(&version.etag, version.modified) {
         Verdict::Proceed => {}
         Verdict::NotModified => return Err(not_modified(&version)),
@@ -178,6 +175,7 @@ async fn find(service: &S3Service, caller: &Caller, asked: Asked) -> S3Result<Fo
         partial,
         parts_count,
         checksum: checksum.filter(|_| with_checksum),
+        customer_key: asked.customer_key,
     })
 }
 
@@ -196,6 +194,7 @@ macro_rules! output {
         let version = &found.version;
         let attributes = version.attributes.clone();
         let sums = checksum::fields(found.checksum.as_ref());
+        let shown = customer::shown(found.customer_key.as_ref());
         let length = found.range.end.saturating_sub(found.range.start);
         $output {
             accept_ranges: Some("bytes".to_owned()),
@@ -219,7 +218,9 @@ macro_rules! output {
                 .then(|| attributes.metadata.into_iter().collect()),
             object_lock_legal_hold_status: version.legal_hold.map(attributes::shown_hold),
             parts_count: found.parts_count,
-            server_side_encryption: Some(objects::encryption()),
+            server_side_encryption: shown.server_side_encryption,
+            sse_customer_algorithm: shown.algorithm,
+            sse_customer_key_md5: shown.key_md5,
             storage_class: attributes::shown_class(version).map(StorageClass::from),
             version_id: found.bucket.shown_version(&version.version_id),
             website_redirect_location: attributes.website_redirect,

@@ -84,6 +84,9 @@ pub(crate) struct Attributes {
     /// The `x-amz-meta-` headers, without the prefix.
     pub metadata: BTreeMap<String, String>,
     pub storage_class: String,
+    /// What tells the customer's key that it is encrypted with, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_key: Option<String>,
 }
 
 /// A version of an object, or a delete marker.

@@ -1,6 +1,7 @@
 //! Tests of the operations, called as `s3s` calls them.
 
 mod copies;
+mod customer;
 mod objects;
 mod uploads;
 mod versions;
@@ -249,14 +250,6 @@ async fn what_is_not_here_is_refused() {
         assert_eq!(outcome(&result), expect);
     };
     let of = PutObjectInput::default;
-    check(
-        PutObjectInput {
-            sse_customer_algorithm: Some("AES256".into()),
-            ..of()
-        },
-        "501 NotImplemented",
-    )
-    .await;
     check(
         PutObjectInput {
             server_side_encryption: Some("aws:kms".to_owned().into()),
