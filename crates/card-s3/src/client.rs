@@ -69,6 +69,11 @@ impl S3 {
         self.session.nickname()
     }
 
+    /// The endpoint that takes the place of AWS's own.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.session.endpoint()
+    }
+
     /// The role that the connection acts as.
     pub(crate) fn role_arn(&self) -> Option<&str> {
         self.session.role_arn()

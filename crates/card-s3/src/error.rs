@@ -34,6 +34,7 @@ pub(crate) struct Call {
     key: Option<String>,
     version_id: Option<String>,
     needs: Vec<(&'static str, Resource)>,
+    has_key: bool,
 }
 
 impl Call {
@@ -45,6 +46,7 @@ impl Call {
             key: None,
             version_id: None,
             needs: vec![(action, Resource::bucket(&Text::Known(bucket.to_owned())))],
+            has_key: false,
         }
     }
 
@@ -62,6 +64,7 @@ impl Call {
             key: Some(key.to_owned()),
             version_id: version_id.map(str::to_owned),
             needs: vec![(action, object(bucket, key))],
+            has_key: false,
         }
     }
 
@@ -79,6 +82,13 @@ impl Call {
     #[must_use]
     pub(crate) fn and_on(mut self, action: &'static str, bucket: &str, key: &str) -> Self {
         self.needs.push((action, object(bucket, key)));
+        self
+    }
+
+    /// Comes with a key of the customer, which S3 may refuse as it does a missing permission.
+    #[must_use]
+    pub(crate) fn with_key(mut self, has_key: bool) -> Self {
+        self.has_key |= has_key;
         self
     }
 
@@ -241,7 +251,13 @@ impl S3 {
         }
         let help = match meaning.kind {
             ErrorKind::PermissionDenied => {
-                Some(self.denial_help(call, service.message().unwrap_or_default()))
+                let help = self.denial_help(call, service.message().unwrap_or_default());
+                Some(match call.has_key {
+                    true => format!(
+                        "{help}; or `sse_customer_key` is not the key that the object is encrypted with"
+                    ),
+                    false => help,
+                })
             }
             kind => self.help(call, kind, code, response),
         };
@@ -300,6 +316,15 @@ impl S3 {
             }
             (ErrorKind::Integrity, _) => {
                 "the bytes were damaged on the way; give the card a `retry`".to_owned()
+            }
+            (ErrorKind::InvalidInput, "InvalidRequest" | "")
+                if matches!(call.operation, "HeadObject" | "GetObject") =>
+            {
+                match call.has_key {
+                    true => "if the object is not encrypted with a key of its owner, leave out `sse_customer_key`",
+                    false => "if the object is encrypted with a key of its owner, give it as `sse_customer_key`",
+                }
+                .to_owned()
             }
             (ErrorKind::Unexpected, "NotImplemented") => {
                 format!("the server behind connection `{nickname}` does not support this")

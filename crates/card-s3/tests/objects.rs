@@ -452,3 +452,101 @@ async fn a_cancelled_card_ends_as_cancelled() {
         assert_eq!(error, CardError::cancelled(), "{card}");
     }
 }
+
+/// Three keys of the customer.
+fn customer_key(byte: u8) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode([byte; 32])
+}
+
+#[tokio::test]
+async fn objects_under_a_key_of_the_customer() {
+    let server = Server::standard().await;
+    let world = server.world();
+    let [one, two] = [1, 2].map(customer_key);
+    let with = |key: &str, more: Json| {
+        let mut input = at("plain", key, more);
+        input["sse_customer_key"] = json!(one);
+        input
+    };
+    let text = b"for one pair of eyes".as_slice();
+    let small = json!({ "text": "for one pair of eyes" });
+    world.run("s3.upload", with("a", small)).await.unwrap();
+    // In parts.
+    let large = bytes(16 * 1024 * 1024);
+    world.write("large", &large);
+    let file = json!({ "file": "large" });
+    world.run("s3.upload", with("large", file)).await.unwrap();
+
+    let head = world
+        .run("s3.head_object", with("a", json!({})))
+        .await
+        .unwrap();
+    assert_eq!(head["sse_customer_algorithm"], "AES256");
+    assert_eq!(head["server_side_encryption"], Json::Null);
+    for (key, to, content) in [("a", "out/a", text), ("large", "out/large", &large)] {
+        let input = with(key, json!({ "to": to }));
+        world.run("s3.download", input).await.unwrap();
+        assert!(std::fs::read(world.folder().join(to)).unwrap() == content);
+    }
+
+    // Within one connection, to another key and to none; between two.
+    for (source, destination) in [("admin", "admin"), ("admin", "other")] {
+        let other = server.world();
+        for (at, to_key) in [("rekeyed", Some(&two)), ("opened", None)] {
+            let mut to = json!({ "connection": destination, "bucket": "plain", "key": at });
+            if let Some(key) = to_key {
+                to["sse_customer_key"] = json!(key);
+            }
+            let mut from = with("a", json!({}));
+            from["connection"] = json!(source);
+            let input = json!({ "source": from, "destination": to });
+            other.run("s3.copy", input).await.unwrap();
+            let mut input = json!({ "connection": destination, "bucket": "plain", "key": at, "to": "out/copy" });
+            if let Some(key) = to_key {
+                input["sse_customer_key"] = json!(key);
+            }
+            other.run("s3.download", input).await.unwrap();
+            assert!(std::fs::read(other.folder().join("out/copy")).unwrap() == text);
+        }
+    }
+
+    let refused = async |card: &str, input: Json| {
+        let error = world.run(card, input).await.unwrap_err();
+        format!(
+            "{}: {} (help: {})",
+            error.kind,
+            error.message,
+            error.help.unwrap_or_default()
+        )
+    };
+    let to = json!({ "to": "out/no" });
+    let mut wrong = with("a", to.clone());
+    wrong["sse_customer_key"] = json!(two);
+    let message = refused("s3.download", wrong).await;
+    assert!(
+        message
+            .ends_with("; or `sse_customer_key` is not the key that the object is encrypted with)"),
+        "{message}"
+    );
+    assert_eq!(
+        refused("s3.download", at("plain", "a", to.clone())).await,
+        "invalid_input: S3 refused GetObject: InvalidRequest: The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object (help: if the object is encrypted with a key of its owner, give it as `sse_customer_key`)"
+    );
+    assert_eq!(
+        refused("s3.head_object", at("plain", "a", json!({}))).await,
+        "invalid_input: S3 refused HeadObject: status 400 (help: if the object is encrypted with a key of its owner, give it as `sse_customer_key`)"
+    );
+    put(&world, "plain", "open", "text").await;
+    assert_eq!(
+        refused("s3.download", with("open", to)).await,
+        "invalid_input: S3 refused GetObject: InvalidRequest: The encryption parameters are not applicable to this object (help: if the object is not encrypted with a key of its owner, leave out `sse_customer_key`)"
+    );
+    let mut short = with("b", json!({ "text": "a" }));
+    short["sse_customer_key"] = json!("not-a-key");
+    let error = world.run("s3.upload", short).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "`sse_customer_key`: a key is 32 bytes in base64, as `openssl rand -base64 32` makes one"
+    );
+}

@@ -2,7 +2,7 @@
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions,
+    Partial, Permissions, Secret,
 };
 use flowrun_connections::AwsS3;
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use crate::{
     fields::Problems,
     permissions::{READ, need_upload},
     transfer::{
+        customer_key::CustomerKey,
         object::{ObjectStream, Place},
         server_copy::server_copy,
         sizes::Sizes,
@@ -34,6 +35,8 @@ pub(crate) struct From {
     key: String,
     /// The version; the current one if left out.
     version_id: Option<String>,
+    /// The key that the object is encrypted with (SSE-C): 32 bytes in base64.
+    sse_customer_key: Option<Secret>,
 }
 
 /// Where to.
@@ -46,6 +49,10 @@ pub(crate) struct To {
     bucket: String,
     /// The key.
     key: String,
+    /// Encrypt the copy with this key (SSE-C): 32 bytes in base64. S3 does not keep it: without it
+    /// the copy is lost. Left out, the copy is encrypted as the bucket says, also where the source has
+    /// a key.
+    sse_customer_key: Option<Secret>,
 }
 
 /// From where to where.
@@ -76,6 +83,14 @@ pub(crate) struct Output {
     source_version_id: Option<String>,
 }
 
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    input: Input,
+    source_key: Option<CustomerKey>,
+    destination_key: Option<CustomerKey>,
+}
+
 /// The card.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Copy;
@@ -83,7 +98,7 @@ pub(crate) struct Copy;
 impl Card for Copy {
     type Input = Input;
     type Output = Output;
-    type Plan = Input;
+    type Plan = Plan;
 
     const SPEC: CardSpec = CardSpec {
         name: "s3.copy",
@@ -110,14 +125,28 @@ impl Card for Copy {
         rules: &[],
     };
 
-    fn check(input: Input) -> Result<Input, Vec<InputError>> {
+    fn check(input: Input) -> Result<Plan, Vec<InputError>> {
         let mut problems = Problems::default();
         problems.bucket("source.bucket", &input.source.bucket);
         problems.key("source.key", &input.source.key);
         problems.version_id("source.version_id", input.source.version_id.as_deref());
         problems.bucket("destination.bucket", &input.destination.bucket);
         problems.key("destination.key", &input.destination.key);
-        problems.none_or(input)
+        let source_key = CustomerKey::of(
+            "source.sse_customer_key",
+            input.source.sse_customer_key.as_ref(),
+            &mut problems,
+        );
+        let destination_key = CustomerKey::of(
+            "destination.sse_customer_key",
+            input.destination.sse_customer_key.as_ref(),
+            &mut problems,
+        );
+        problems.none_or(Plan {
+            input,
+            source_key,
+            destination_key,
+        })
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
@@ -167,8 +196,9 @@ outputs:
         ]
     }
 
-    async fn run(&self, plan: &Input, ctx: &Ctx) -> Result<Output, CardError> {
+    async fn run(&self, plan: &Plan, ctx: &Ctx) -> Result<Output, CardError> {
         let (stored, source_version_id) = copy(plan, ctx, &Sizes::STANDARD).await?;
+        let plan = &plan.input;
         Ok(Output {
             bucket: plan.destination.bucket.clone(),
             key: plan.destination.key.clone(),
@@ -181,20 +211,27 @@ outputs:
 }
 
 async fn copy(
-    plan: &Input,
+    plan: &Plan,
     ctx: &Ctx,
     sizes: &Sizes,
 ) -> Result<(Stored, Option<String>), CardError> {
+    let Plan {
+        input: plan,
+        source_key,
+        destination_key,
+    } = plan;
     let source = Place {
         bucket: plan.source.bucket.clone(),
         key: plan.source.key.clone(),
         version_id: plan.source.version_id.clone(),
+        customer_key: source_key.clone(),
     };
     let mut destination = Destination {
         s3: S3::open(ctx, &plan.destination.connection).await?,
         bucket: plan.destination.bucket.clone(),
         key: plan.destination.key.clone(),
         headers: Headers::default(),
+        customer_key: destination_key.clone(),
         if_none_match: false,
         mark: "upload_id".to_owned(),
         stop: Stop::new(),

@@ -2,7 +2,7 @@
 
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, FileRef, Idempotency,
-    InputError, Partial, Permissions,
+    InputError, Partial, Permissions, Secret,
 };
 use flowrun_connections::AwsS3;
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use crate::{
     fields::Problems,
     permissions::READ,
     transfer::{
+        customer_key::CustomerKey,
         object::{ObjectStream, Place},
         target::{Target, stays_below},
     },
@@ -30,6 +31,8 @@ pub(crate) struct Input {
     key: String,
     /// The version; the current one if left out.
     version_id: Option<String>,
+    /// The key that the object is encrypted with (SSE-C): 32 bytes in base64.
+    sse_customer_key: Option<Secret>,
     /// The file, as a path below `folder`. It may be made of a key: it never leaves `folder`, so
     /// an absolute path, `..`, and a symbolic link that leads out are refused; so are `.` and `//`,
     /// because two keys must not become one file. Folders that are missing are made; a file that
@@ -108,12 +111,18 @@ impl Card for Download {
                 "a folder is not empty; `.` is the flow file's own",
             );
         }
+        let customer_key = CustomerKey::of(
+            "sse_customer_key",
+            input.sse_customer_key.as_ref(),
+            &mut problems,
+        );
         problems.none_or(Plan {
             connection: input.connection,
             place: Place {
                 bucket: input.bucket,
                 key: input.key,
                 version_id: input.version_id,
+                customer_key,
             },
             to: input.to,
             folder: input.folder.unwrap_or_default(),

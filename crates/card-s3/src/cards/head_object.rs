@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::{ChecksumMode, ObjectLockLegalHoldStatus};
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions,
+    Partial, Permissions, Secret,
 };
 use flowrun_connections::AwsS3;
 use indexmap::IndexMap;
@@ -12,9 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::S3,
-    error::Call,
     fields::{DateTime, Problems, size_of, sorted, unquote},
     permissions::READ,
+    transfer::{
+        customer_key::{CustomerKey, Of, refuse_plain_http, with_key},
+        object::Place,
+    },
 };
 
 /// Which object.
@@ -29,6 +32,8 @@ pub(crate) struct Input {
     key: String,
     /// The version; the current one if left out.
     version_id: Option<String>,
+    /// The key that the object is encrypted with (SSE-C): 32 bytes in base64.
+    sse_customer_key: Option<Secret>,
 }
 
 /// What S3 says of it; null where it says nothing.
@@ -74,8 +79,10 @@ pub(crate) struct Output {
     checksum_sha256: Option<String>,
     /// `FULL_OBJECT`, or `COMPOSITE` where the checksum is one of the parts' checksums.
     checksum_type: Option<String>,
-    /// How S3 encrypts it, such as `AES256`.
+    /// How S3 encrypts it, such as `AES256`; null where it does so with a key of its owner.
     server_side_encryption: Option<String>,
+    /// How S3 encrypts it with the key of its owner: `AES256`.
+    sse_customer_algorithm: Option<String>,
     /// The KMS key, where it is one.
     ssekms_key_id: Option<String>,
     /// How many parts it was uploaded in.
@@ -96,6 +103,13 @@ pub(crate) struct Output {
     restore: Option<String>,
 }
 
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    connection: ConnectionRef<AwsS3>,
+    place: Place,
+}
+
 /// The card.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadObject;
@@ -103,7 +117,7 @@ pub(crate) struct HeadObject;
 impl Card for HeadObject {
     type Input = Input;
     type Output = Output;
-    type Plan = Input;
+    type Plan = Plan;
 
     const SPEC: CardSpec = CardSpec {
         name: "s3.head_object",
@@ -119,10 +133,23 @@ impl Card for HeadObject {
         rules: &[],
     };
 
-    fn check(input: Input) -> Result<Input, Vec<InputError>> {
+    fn check(input: Input) -> Result<Plan, Vec<InputError>> {
         let mut problems = Problems::default();
         problems.object(&input.bucket, &input.key, input.version_id.as_deref());
-        problems.none_or(input)
+        let customer_key = CustomerKey::of(
+            "sse_customer_key",
+            input.sse_customer_key.as_ref(),
+            &mut problems,
+        );
+        problems.none_or(Plan {
+            connection: input.connection,
+            place: Place {
+                bucket: input.bucket,
+                key: input.key,
+                version_id: input.version_id,
+                customer_key,
+            },
+        })
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
@@ -150,31 +177,33 @@ outputs:
         }]
     }
 
-    async fn run(&self, plan: &Input, ctx: &Ctx) -> Result<Output, CardError> {
+    async fn run(&self, plan: &Plan, ctx: &Ctx) -> Result<Output, CardError> {
         let s3 = S3::open(ctx, &plan.connection).await?;
-        ctx.until_cancelled(head(&s3, plan)).await
+        ctx.until_cancelled(head(&s3, &plan.place)).await
     }
 }
 
-async fn head(s3: &S3, plan: &Input) -> Result<Output, CardError> {
-    let version_id = plan.version_id.as_deref();
-    let action = READ.on(version_id);
-    let call = Call::object("HeadObject", action, &plan.bucket, &plan.key, version_id);
+async fn head(s3: &S3, place: &Place) -> Result<Output, CardError> {
+    let key = place.customer_key.as_ref();
+    refuse_plain_http(s3, key).map_err(|error| place.placed(s3, error))?;
+    let call = place.call("HeadObject");
     let request = s3
         .client()
         .head_object()
-        .bucket(&plan.bucket)
-        .key(&plan.key)
-        .set_version_id(plan.version_id.clone())
-        .checksum_mode(ChecksumMode::Enabled);
+        .bucket(&place.bucket)
+        .key(&place.key)
+        .set_version_id(place.version_id.clone())
+        .checksum_mode(ChecksumMode::Enabled)
+        .customize()
+        .mutate_request(with_key(key, Of::Object));
     let answer = Box::pin(request.send())
         .await
         .map_err(|error| s3.error(&call, error))?;
     let text = |text: Option<&str>| text.map(str::to_owned);
     let count = |count: Option<i32>| size_of(count.map(i64::from));
     Ok(Output {
-        bucket: plan.bucket.clone(),
-        key: plan.key.clone(),
+        bucket: place.bucket.clone(),
+        key: place.key.clone(),
         version_id: text(answer.version_id()),
         size: size_of(answer.content_length()),
         etag: answer.e_tag().map(unquote),
@@ -197,6 +226,7 @@ async fn head(s3: &S3, plan: &Input) -> Result<Output, CardError> {
         checksum_sha256: text(answer.checksum_sha256()),
         checksum_type: text(answer.checksum_type().map(|kind| kind.as_str())),
         server_side_encryption: text(answer.server_side_encryption().map(|kind| kind.as_str())),
+        sse_customer_algorithm: text(answer.sse_customer_algorithm()),
         ssekms_key_id: text(answer.ssekms_key_id()),
         parts_count: count(answer.parts_count()),
         tag_count: count(answer.tag_count()),

@@ -5,7 +5,7 @@ mod json;
 use bytes::Bytes;
 use flowrun_card::{
     Card, CardError, CardSpec, ConnectionRef, Ctx, Effect, Example, Idempotency, InputError,
-    Partial, Permissions, Rule, Value,
+    Partial, Permissions, Rule, Secret, Value,
 };
 use flowrun_connections::AwsS3;
 use indexmap::IndexMap;
@@ -17,6 +17,7 @@ use crate::{
     fields::{FileInput, Problems},
     permissions::need_upload,
     transfer::{
+        customer_key::CustomerKey,
         local::LocalFile,
         sizes::Sizes,
         source::{Memory, Source},
@@ -47,6 +48,9 @@ pub(crate) struct Input {
     content_type: Option<String>,
     /// User metadata: names in lower case and ASCII values, 2 KB in all.
     metadata: Option<IndexMap<String, String>>,
+    /// Encrypt the object with this key (SSE-C): 32 bytes in base64. S3 does not keep it: without it
+    /// the object is lost.
+    sse_customer_key: Option<Secret>,
     /// Store it only where the key has no object; otherwise fail with kind `precondition_failed`.
     /// Where the answer to an attempt is lost, the next one finds the object of the first.
     #[serde(default)]
@@ -70,6 +74,13 @@ pub(crate) struct Output {
     checksum_crc64nvme: Option<String>,
 }
 
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    input: Input,
+    customer_key: Option<CustomerKey>,
+}
+
 /// The card.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Upload;
@@ -77,7 +88,7 @@ pub(crate) struct Upload;
 impl Card for Upload {
     type Input = Input;
     type Output = Output;
-    type Plan = Input;
+    type Plan = Plan;
 
     const SPEC: CardSpec = CardSpec {
         name: "s3.upload",
@@ -102,7 +113,7 @@ impl Card for Upload {
         rules: &[Rule::ExactlyOne(&["file", "text", "content"])],
     };
 
-    fn check(input: Input) -> Result<Input, Vec<InputError>> {
+    fn check(input: Input) -> Result<Plan, Vec<InputError>> {
         let mut problems = Problems::default();
         problems.bucket("bucket", &input.bucket);
         problems.key("key", &input.key);
@@ -120,7 +131,15 @@ impl Card for Upload {
                 "exactly one of `file`, `text` and `content` must be given",
             );
         }
-        problems.none_or(input)
+        let customer_key = CustomerKey::of(
+            "sse_customer_key",
+            input.sse_customer_key.as_ref(),
+            &mut problems,
+        );
+        problems.none_or(Plan {
+            input,
+            customer_key,
+        })
     }
 
     fn permissions(input: &Partial, permissions: &mut Permissions) {
@@ -164,7 +183,9 @@ outputs:
         ]
     }
 
-    async fn run(&self, plan: &Input, ctx: &Ctx) -> Result<Output, CardError> {
+    async fn run(&self, plan: &Plan, ctx: &Ctx) -> Result<Output, CardError> {
+        let customer_key = &plan.customer_key;
+        let plan = &plan.input;
         let s3 = S3::open(ctx, &plan.connection).await?;
         let to = |content_type: Option<&str>| Destination {
             s3: s3.clone(),
@@ -178,6 +199,7 @@ outputs:
                 metadata: plan.metadata.clone().into_iter().flatten().collect(),
                 ..Headers::default()
             },
+            customer_key: customer_key.clone(),
             if_none_match: plan.if_none_match,
             mark: "upload_id".to_owned(),
             stop: Stop::new(),

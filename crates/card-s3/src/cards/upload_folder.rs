@@ -150,6 +150,7 @@ outputs:
                 bucket: plan.bucket.clone(),
                 key: file.key.clone(),
                 headers: Headers::default(),
+                customer_key: None,
                 if_none_match: false,
                 mark: format!("upload_id {}", file.key),
                 stop: stop.clone(),

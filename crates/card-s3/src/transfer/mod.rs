@@ -7,6 +7,7 @@
 pub(crate) mod blocking;
 pub(crate) mod budget;
 pub(crate) mod checksum;
+pub(crate) mod customer_key;
 pub(crate) mod local;
 pub(crate) mod multipart;
 pub(crate) mod object;

@@ -15,7 +15,11 @@ use aws_sdk_s3::{
 use flowrun_card::{CardError, Ctx, ErrorKind, Object, Value};
 use futures_util::future::{Either, select};
 
-use super::{part_retry::tried, upload::Destination};
+use super::{
+    customer_key::{Of, with_key},
+    part_retry::tried,
+    upload::Destination,
+};
 use crate::{
     client::patient,
     error::{Call, unexpected},
@@ -74,7 +78,8 @@ impl<'a> Multipart<'a> {
             .set_content_language(headers.content_language.clone())
             .set_metadata(Some(headers.metadata.clone()))
             .customize()
-            .mutate_request(headers.set_expires());
+            .mutate_request(headers.set_expires())
+            .mutate_request(with_key(destination.customer_key.as_ref(), Of::Object));
         // Not given up at once on a cancel: S3 may have made the upload, and its id would be lost.
         let given_up = pin!(async {
             ctx.cancelled().await;

@@ -7,6 +7,7 @@ use flowrun_card::{CardError, Ctx, ErrorKind};
 
 use super::{
     checksum::Verifier,
+    customer_key::{CustomerKey, Of, refuse_plain_http, with_key},
     part_retry::{jitter, tried},
     source::{Source, ends_early},
     upload::Headers,
@@ -30,6 +31,8 @@ pub(crate) struct Place {
     pub(crate) bucket: String,
     pub(crate) key: String,
     pub(crate) version_id: Option<String>,
+    /// The customer's key that it is encrypted with, if it is.
+    pub(crate) customer_key: Option<CustomerKey>,
 }
 
 impl Place {
@@ -38,6 +41,7 @@ impl Place {
         let version_id = self.version_id.as_deref();
         let action = READ.on(version_id);
         Call::object(operation, action, &self.bucket, &self.key, version_id)
+            .with_key(self.customer_key.is_some())
     }
 
     /// Adds it to an error that no request made.
@@ -80,6 +84,7 @@ impl<'a> ObjectStream<'a> {
         s3: &'a S3,
         place: &'a Place,
     ) -> Result<Self, CardError> {
+        refuse_plain_http(s3, place.customer_key.as_ref())?;
         let call = place.call("GetObject");
         let request = s3
             .client()
@@ -88,6 +93,7 @@ impl<'a> ObjectStream<'a> {
             .key(&place.key)
             .set_version_id(place.version_id.clone())
             .customize()
+            .mutate_request(with_key(place.customer_key.as_ref(), Of::Object))
             // Set as a header: by its own method the SDK would check the body too, and fail in a
             // way that cannot be told from a broken connection.
             .mutate_request(|request| {
@@ -192,8 +198,10 @@ impl<'a> ObjectStream<'a> {
             .range(format!("bytes={}-", self.offset))
             .if_match(&etag);
         let s3 = self.s3;
+        let key = self.place.customer_key.as_ref();
         let answer = tried(self.ctx, || async {
-            Box::pin(request.clone().send())
+            let request = request.clone().customize();
+            Box::pin(request.mutate_request(with_key(key, Of::Object)).send())
                 .await
                 .map_err(|error| s3.error(&call, error))
         })

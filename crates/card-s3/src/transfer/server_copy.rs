@@ -8,6 +8,7 @@ use flowrun_card::{CardError, Ctx, ErrorKind};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
+    customer_key::{CustomerKey, Of, refuse_plain_http, with_key},
     multipart::Multipart,
     object::{Place, changed, no_size, none_missing},
     part_retry::tried,
@@ -33,6 +34,9 @@ pub(crate) async fn server_copy(
     source: &Place,
     destination: &mut Destination,
 ) -> Result<(Stored, Option<String>), CardError> {
+    for key in [&source.customer_key, &destination.customer_key] {
+        refuse_plain_http(&destination.s3, key.as_ref())?;
+    }
     let head = ctx.until_cancelled(head(source, destination)).await?;
     let size = size_of(head.content_length()).ok_or_else(|| no_size(&destination.s3, source))?;
     ctx.progress().set_total_bytes(size);
@@ -42,6 +46,7 @@ pub(crate) async fn server_copy(
         etag: head.e_tag().map(str::to_owned),
         call: call("CopyObject", source, destination),
         size,
+        customer_key: source.customer_key.clone(),
     };
     if size <= sizes.copy_max {
         let stored = ctx
@@ -78,14 +83,18 @@ struct Pinned {
     etag: Option<String>,
     call: Call,
     size: u64,
+    customer_key: Option<CustomerKey>,
 }
 
 fn call(operation: &'static str, source: &Place, destination: &Destination) -> Call {
-    destination.call(operation).and_on(
-        READ.on(source.version_id.as_deref()),
-        &source.bucket,
-        &source.key,
-    )
+    destination
+        .call(operation)
+        .and_on(
+            READ.on(source.version_id.as_deref()),
+            &source.bucket,
+            &source.key,
+        )
+        .with_key(source.customer_key.is_some())
 }
 
 async fn head(source: &Place, destination: &Destination) -> Result<HeadObjectOutput, CardError> {
@@ -95,7 +104,9 @@ async fn head(source: &Place, destination: &Destination) -> Result<HeadObjectOut
         .head_object()
         .bucket(&source.bucket)
         .key(&source.key)
-        .set_version_id(source.version_id.clone());
+        .set_version_id(source.version_id.clone())
+        .customize()
+        .mutate_request(with_key(source.customer_key.as_ref(), Of::Object));
     Box::pin(request.send())
         .await
         .map_err(|error| destination.s3.error(&source.call("HeadObject"), error))
@@ -112,7 +123,9 @@ async fn copy_object(destination: &Destination, pinned: &Pinned) -> Result<Store
         .set_copy_source_if_match(pinned.etag.clone())
         .tagging_directive(TaggingDirective::Replace)
         .customize()
-        .config_override(patient());
+        .config_override(patient())
+        .mutate_request(with_key(pinned.customer_key.as_ref(), Of::CopySource))
+        .mutate_request(with_key(destination.customer_key.as_ref(), Of::Object));
     let answer = Box::pin(request.send())
         .await
         .map_err(|error| pinned_error(destination.s3.error(&pinned.call, error)))?;
@@ -175,7 +188,9 @@ async fn copy_part(
             .copy_source_range(&range)
             .set_copy_source_if_match(pinned.etag.clone())
             .customize()
-            .config_override(patient());
+            .config_override(patient())
+            .mutate_request(with_key(pinned.customer_key.as_ref(), Of::CopySource))
+            .mutate_request(with_key(destination.customer_key.as_ref(), Of::Object));
         async move {
             Box::pin(request.send())
                 .await
@@ -251,6 +266,7 @@ mod tests {
                 bucket: "reports".to_owned(),
                 key: key.to_owned(),
                 version_id: version_id.map(str::to_owned),
+                customer_key: None,
             };
             assert_eq!(copy_source(&place), expect);
         };

@@ -18,6 +18,7 @@ use tokio::sync::SemaphorePermit;
 use super::{
     budget::{IN_FLIGHT, room, room_to_keep},
     checksum::{Crc64Nvme, same},
+    customer_key::{CustomerKey, Of, refuse_plain_http, with_key},
     multipart::Multipart,
     part_retry::tried,
     sizes::{Sizes, part_size},
@@ -63,6 +64,8 @@ pub(crate) struct Destination {
     pub(crate) bucket: String,
     pub(crate) key: String,
     pub(crate) headers: Headers,
+    /// The customer's key to encrypt with, if any.
+    pub(crate) customer_key: Option<CustomerKey>,
     /// Fail where the key has an object.
     pub(crate) if_none_match: bool,
     /// The name of the mark that keeps the id of a multipart upload.
@@ -110,6 +113,8 @@ pub(crate) async fn upload<S: Source>(
     destination: &Destination,
     source: &mut S,
 ) -> Result<Stored, CardError> {
+    refuse_plain_http(&destination.s3, destination.customer_key.as_ref())
+        .map_err(|error| destination.placed(error))?;
     let size = source.size();
     if size < sizes.multipart_from {
         return destination
@@ -159,7 +164,8 @@ async fn put<S: Source>(
         .set_metadata(Some(headers.metadata.clone()))
         .customize()
         .config_override(sending())
-        .mutate_request(headers.set_expires());
+        .mutate_request(headers.set_expires())
+        .mutate_request(with_key(destination.customer_key.as_ref(), Of::Object));
     let answer = Box::pin(request.send())
         .await
         .map_err(|error| destination.s3.error(&destination.call("PutObject"), error))?;
@@ -300,7 +306,8 @@ async fn send(
             .checksum_crc64_nvme(&sent)
             .body(ByteStream::from(part.bytes.clone()))
             .customize()
-            .config_override(sending());
+            .config_override(sending())
+            .mutate_request(with_key(destination.customer_key.as_ref(), Of::Object));
         let call = &call;
         async move {
             Box::pin(request.send())

@@ -85,7 +85,8 @@ async fn an_error_tells_what_where_and_what_next() {
         place(CardError::new(
             ErrorKind::InvalidInput,
             "S3 refused HeadObject: status 400",
-        )),
+        ))
+        .help("if the object is encrypted with a key of its owner, give it as `sse_customer_key`"),
     )
     .await;
     check(

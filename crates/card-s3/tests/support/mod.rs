@@ -19,8 +19,8 @@ use aws_sdk_s3::config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_types::SdkConfig;
 use flowrun_card::{
     BoxFuture, CardError, CardTypes, Clock, ConnectionInfo, ConnectionKind, ConnectionRef,
-    Connections, Ctx, CtxParts, DynCard, Entry, Marks, Object, Progress, Registry, RunIdentity,
-    SessionRequest, Value,
+    Connections, Ctx, CtxParts, DynCard, Entry, Marks, NamedSecret, Object, Progress, Registry,
+    RunIdentity, Secret, SessionRequest, Value,
 };
 use flowrun_connections::{AwsS3, AwsSession, AwsSessionParts};
 use jiff::Timestamp;
@@ -222,7 +222,7 @@ impl World {
     }
 }
 
-/// An input; a text under `connection` is a nickname.
+/// An input; a text under `connection` is a nickname, and one under `sse_customer_key` a secret.
 pub(crate) fn value(json: serde_json::Value) -> Value {
     match json {
         serde_json::Value::Object(fields) => {
@@ -230,6 +230,9 @@ pub(crate) fn value(json: serde_json::Value) -> Value {
                 let field = match field {
                     serde_json::Value::String(nickname) if name == "connection" => {
                         Value::Connection(ConnectionRef::new(AwsS3::NAME, nickname))
+                    }
+                    serde_json::Value::String(key) if name == "sse_customer_key" => {
+                        Value::Secret(NamedSecret::new("key", Secret::new(key)))
                     }
                     field => value(field),
                 };
