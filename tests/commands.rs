@@ -541,7 +541,7 @@ fn connections_are_those_of_a_folder() {
     assert_snapshot!(folder.flowrun("connections list --folder flows"), @r"
     exit 4
     -- stderr
-    error: FOLDER/flows/connections.yaml:1:14: own.type: `ftp` is not a connection type; known: `aws_s3`
+    error: FOLDER/flows/connections.yaml:1:14: own.type: `ftp` is not a connection type; known: `aws_s3`, `http`
     ");
 }
 

@@ -12,8 +12,9 @@ use std::{
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::connections::{
-    BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
-    NewConnection, PlaceArguments, RoleArguments, RotateConnection, TrustBy,
+    AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
+    HttpArguments, KindName, NewConnection, PlaceArguments, RoleArguments, RotateConnection,
+    TrustBy,
 };
 pub(crate) use self::policy::{Policy, PolicyFormat};
 use crate::files;

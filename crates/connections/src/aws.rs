@@ -19,7 +19,7 @@ use crate::{
     },
     file::scalar::{Scalar, one_of, yaml},
     guard::{AllowSeed, allow_value, check_literal},
-    kind::{KeySpec, Kind, KindSpec, Opening, Session},
+    kind::{KeySpec, Kind, KindSpec, Opening, SecretField, Session},
     secret::{SecretSeed, check_path},
 };
 
@@ -300,6 +300,23 @@ impl Kind for AwsS3Definition {
                 _ => self.base.to_string(),
             },
         ])
+    }
+
+    fn secrets(&mut self) -> Vec<SecretField<'_>> {
+        let destination = self.endpoint.destination();
+        [
+            ("secret_access_key", &mut self.secret_access_key),
+            ("session_token", &mut self.session_token),
+        ]
+        .into_iter()
+        .filter_map(|(field, source)| {
+            Some(SecretField {
+                field,
+                destination: destination.clone(),
+                source: source.as_mut()?,
+            })
+        })
+        .collect()
     }
 
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Session, CardError>> {

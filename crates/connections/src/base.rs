@@ -48,7 +48,7 @@ use crate::{
 };
 
 /// The longest that connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that the base credentials may take, with a process or a login service behind them.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a body may stand still.

@@ -11,10 +11,10 @@ use serde::de::MapAccess;
 use serde_json::Value as Json;
 
 use crate::{
-    AwsS3, AwsS3Definition, ConnectionStore, Proof,
+    AwsS3, AwsS3Definition, ConnectionStore, Http, HttpDefinition, Proof,
     attribution::Attribution,
     file::entries::check_nickname,
-    kind::{Kind, KindSpec, Opening, Session},
+    kind::{Kind, KindSpec, Opening, SecretField, Session},
 };
 
 /// One entry of a `connections.yaml`.
@@ -36,6 +36,8 @@ pub struct Connection {
 pub enum Definition {
     /// `aws_s3`: S3 on AWS or elsewhere.
     AwsS3(AwsS3Definition),
+    /// `http`: a server that speaks HTTP.
+    Http(HttpDefinition),
 }
 
 impl Connection {
@@ -62,6 +64,7 @@ impl Connection {
     pub fn aws(&self) -> Option<AwsConnection<'_>> {
         match &self.definition {
             Definition::AwsS3(definition) => Some(AwsConnection::new(self, definition)),
+            Definition::Http(_) => None,
         }
     }
 
@@ -69,6 +72,23 @@ impl Connection {
     pub fn aws_mut(&mut self) -> Option<&mut AwsS3Definition> {
         match &mut self.definition {
             Definition::AwsS3(definition) => Some(definition),
+            Definition::Http(_) => None,
+        }
+    }
+
+    /// The definition, where it is of kind `http`.
+    pub fn http(&self) -> Option<&HttpDefinition> {
+        match &self.definition {
+            Definition::Http(definition) => Some(definition),
+            Definition::AwsS3(_) => None,
+        }
+    }
+
+    /// Its secrets, to be looked at or changed.
+    pub fn secrets(&mut self) -> Vec<SecretField<'_>> {
+        match &mut self.definition {
+            Definition::AwsS3(definition) => definition.secrets(),
+            Definition::Http(definition) => definition.secrets(),
         }
     }
 
@@ -92,6 +112,7 @@ impl Definition {
     pub fn kind(&self) -> &'static KindSpec {
         match self {
             Definition::AwsS3(_) => &AwsS3Definition::SPEC,
+            Definition::Http(_) => &HttpDefinition::SPEC,
         }
     }
 
@@ -99,6 +120,7 @@ impl Definition {
     pub(crate) fn of_kind(name: &str) -> Option<Self> {
         match name {
             AwsS3::NAME => Some(AwsS3Definition::default().into()),
+            Http::NAME => Some(HttpDefinition::default().into()),
             _ => None,
         }
     }
@@ -110,12 +132,14 @@ impl Definition {
     ) -> Result<(), A::Error> {
         match self {
             Definition::AwsS3(definition) => definition.read(key, entries),
+            Definition::Http(definition) => definition.read(key, entries),
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {
             Definition::AwsS3(definition) => definition.check(),
+            Definition::Http(definition) => definition.check(),
         }
     }
 
@@ -123,6 +147,7 @@ impl Definition {
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, Option<String>)> {
         let values = match self {
             Definition::AwsS3(definition) => definition.values(),
+            Definition::Http(definition) => definition.values(),
         };
         self.kind().keys.iter().map(|key| key.name).zip(values)
     }
@@ -130,6 +155,7 @@ impl Definition {
     pub(crate) fn proven(&self) -> Json {
         match self {
             Definition::AwsS3(definition) => definition.proven(),
+            Definition::Http(definition) => definition.proven(),
         }
     }
 
@@ -139,6 +165,7 @@ impl Definition {
     ) -> BoxFuture<'a, Result<Session, CardError>> {
         match self {
             Definition::AwsS3(definition) => definition.open(opening),
+            Definition::Http(definition) => definition.open(opening),
         }
     }
 
@@ -149,6 +176,7 @@ impl Definition {
     ) -> BoxFuture<'a, Result<Proof, CardError>> {
         match self {
             Definition::AwsS3(definition) => definition.prove(store, connection),
+            Definition::Http(definition) => definition.prove(store, connection),
         }
     }
 }
@@ -156,6 +184,12 @@ impl Definition {
 impl From<AwsS3Definition> for Definition {
     fn from(definition: AwsS3Definition) -> Self {
         Definition::AwsS3(definition)
+    }
+}
+
+impl From<HttpDefinition> for Definition {
+    fn from(definition: HttpDefinition) -> Self {
+        Definition::Http(definition)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::{Allowed, SecretSource, SourceIdentity};
+use crate::{
+    Allowed, SecretSource, SourceIdentity,
+    guard::{is_plain_address, looks_like_an_address},
+};
 
 /// What a connection of kind `aws_s3` says; by default nothing, which is AWS under the credentials
 /// of AWS's own chain.
@@ -351,7 +354,8 @@ fn is_url(text: &str) -> bool {
         .and_then(|host| host.strip_suffix(']'))
     {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => is_host_name(host),
+        // Some programs take `127.1` and `0x7f000001` for addresses, and not what they look like.
+        None => is_host_name(host) && (is_plain_address(host) || !looks_like_an_address(host)),
     };
     let is_port = port.is_none_or(|port| {
         port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -487,6 +491,15 @@ mod tests {
             ("https://exa mple.com", None),
             ("https://[::1", None),
             ("https://[x]", None),
+            ("http://127.1", None),
+            ("http://2130706433", None),
+            ("http://0x7f.0.0.1", None),
+            ("http://127.0.0.01", None),
+            ("http://127.0.0.1.", None),
+            (
+                "https://0xcafe.example.com",
+                Some("https://0xcafe.example.com"),
+            ),
             ("https://[::1]x", None),
         ] {
             let expect = expect.map(|url| Endpoint::Url(url.to_owned()));

@@ -38,6 +38,11 @@ impl<T: Clone> Flight<T> {
             .clone()
     }
 
+    /// Forgets what was loaded last.
+    pub(crate) fn forget(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The latest value if it is usable, else a new one.
     pub(crate) async fn get(
         &self,

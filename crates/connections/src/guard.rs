@@ -323,8 +323,12 @@ fn literal(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
 
+pub(crate) fn is_plain_address(host: &str) -> bool {
+    host.parse::<Ipv4Addr>().is_ok()
+}
+
 /// Whether some programs take a text for an address, such as `127.1`, `0x7f000001` and `2130706433`.
-fn looks_like_an_address(text: &str) -> bool {
+pub(crate) fn looks_like_an_address(text: &str) -> bool {
     let last = text.trim_end_matches('.').rsplit('.').next();
     last.is_some_and(|last| {
         last.bytes().all(|b| b.is_ascii_digit())

@@ -7,10 +7,10 @@ use flowrun_card::{BoxFuture, CardError, RunIdentity, Scope};
 use serde::de::MapAccess;
 use serde_json::Value as Json;
 
-use crate::{AwsS3Definition, Connection, ConnectionStore, Proof};
+use crate::{AwsS3Definition, Connection, ConnectionStore, HttpDefinition, Proof, SecretSource};
 
 /// All kinds. A new one is added here and to [`Definition`](crate::Definition).
-pub const KINDS: [&KindSpec; 1] = [&AwsS3Definition::SPEC];
+pub const KINDS: [&KindSpec; 2] = [&AwsS3Definition::SPEC, &HttpDefinition::SPEC];
 
 /// What a kind says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,12 +47,30 @@ impl KeySpec {
         }
     }
 
+    pub(crate) const fn required(name: &'static str, help: &'static str) -> Self {
+        Self {
+            is_required: true,
+            ..Self::optional(name, help)
+        }
+    }
+
     pub(crate) const fn secret(name: &'static str, help: &'static str) -> Self {
         Self {
             is_secret: true,
             ..Self::optional(name, help)
         }
     }
+}
+
+/// A secret of a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SecretField<'a> {
+    /// The path of the keys to it, as in [`SecretPlace`](crate::SecretPlace).
+    pub field: &'static str,
+    /// Whom it is for, as in [`SecretPlace`](crate::SecretPlace).
+    pub destination: String,
+    /// Where it is.
+    pub source: &'a mut SecretSource,
 }
 
 /// A session of whatever kind: the [`Session`](flowrun_card::ConnectionKind::Session) of that one.
@@ -93,6 +111,9 @@ pub(crate) trait Kind {
 
     /// What a proof is about: where that changes, the proof is gone.
     fn proven(&self) -> Json;
+
+    /// Its secrets.
+    fn secrets(&mut self) -> Vec<SecretField<'_>>;
 
     /// Opens a session, or says what to check.
     fn open<'a>(&'a self, opening: Opening<'a>) -> BoxFuture<'a, Result<Session, CardError>>;

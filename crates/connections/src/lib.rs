@@ -38,6 +38,7 @@ mod file;
 mod flight;
 mod gate;
 mod guard;
+mod http;
 mod kind;
 mod narrow;
 mod proof;
@@ -65,7 +66,11 @@ pub use error::StoreError;
 pub use external_id::{is_own_external_id, new_external_id};
 pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for};
 pub use guard::Allowed;
-pub use kind::{KINDS, KeySpec, KindSpec};
+pub use http::{
+    ApiKeyPlace, Auth, Http, HttpDefinition, HttpRequest, HttpResponse, HttpSession,
+    MAX_BODY_BYTES, Method, StatusCode,
+};
+pub use kind::{KINDS, KeySpec, KindSpec, SecretField};
 pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
 pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};

@@ -63,6 +63,8 @@ pub enum Verdict {
     TrustedByPrincipal,
     /// The connection has no role; there is nothing to prove.
     NotApplicable,
+    /// The server answers, and takes the credentials.
+    Works,
     /// The role lets in who does not know the External ID.
     Unsafe {
         /// The probes that got in and should not have.
@@ -102,6 +104,8 @@ pub enum ProbeKind {
     RandomId,
     /// Does the session belong to the role's account?
     Account,
+    /// Does the server answer?
+    Answer,
 }
 
 /// What came of a probe.
@@ -110,8 +114,10 @@ pub enum ProbeKind {
 pub enum Outcome {
     /// The role was assumed.
     Assumed,
-    /// `AccessDenied`.
+    /// `AccessDenied`; of a server that speaks HTTP, 401 or 403.
     Denied,
+    /// The server answers that it is well.
+    Answered,
     /// The account is that of the role.
     SameAccount,
     /// The account is another one.
@@ -128,6 +134,7 @@ impl ProbeKind {
             ProbeKind::NoId => "no_id",
             ProbeKind::RandomId => "random_id",
             ProbeKind::Account => "account",
+            ProbeKind::Answer => "answer",
         }
     }
 }
@@ -138,6 +145,7 @@ impl Outcome {
         match self {
             Outcome::Assumed => "assumed",
             Outcome::Denied => "denied",
+            Outcome::Answered => "answered",
             Outcome::SameAccount => "same_account",
             Outcome::OtherAccount => "other_account",
             Outcome::Inconclusive => "inconclusive",
@@ -155,6 +163,8 @@ pub enum Health {
     TrustedByPrincipal,
     /// [`Verdict::NotApplicable`].
     NotApplicable,
+    /// [`Verdict::Works`].
+    Works,
     /// [`Verdict::Unsafe`].
     Unsafe,
     /// [`Verdict::NotVerified`].
@@ -168,6 +178,7 @@ impl Health {
             Health::Verified => "verified",
             Health::TrustedByPrincipal => "trusted_by_principal",
             Health::NotApplicable => "not_applicable",
+            Health::Works => "works",
             Health::Unsafe => "unsafe",
             Health::NotVerified => "not_verified",
         }
@@ -181,6 +192,7 @@ impl Verdict {
             Verdict::Verified => Health::Verified,
             Verdict::TrustedByPrincipal => Health::TrustedByPrincipal,
             Verdict::NotApplicable => Health::NotApplicable,
+            Verdict::Works => Health::Works,
             Verdict::Unsafe { .. } => Health::Unsafe,
             Verdict::NotVerified { .. } => Health::NotVerified,
         }
@@ -189,7 +201,10 @@ impl Verdict {
     /// Whether nothing is left to do before flows use the connection.
     pub fn is_good(&self) -> bool {
         match self {
-            Verdict::Verified | Verdict::TrustedByPrincipal | Verdict::NotApplicable => true,
+            Verdict::Verified
+            | Verdict::TrustedByPrincipal
+            | Verdict::NotApplicable
+            | Verdict::Works => true,
             Verdict::Unsafe { .. } | Verdict::NotVerified { .. } => false,
         }
     }
@@ -260,6 +275,52 @@ impl ConnectionStore {
 }
 
 impl ConnectionStore {
+    /// What the answer of an HTTP server to a test comes to.
+    pub(crate) fn http_proof(
+        &self,
+        connection: &Connection,
+        url: &str,
+        answer: Result<u16, CardError>,
+    ) -> Proof {
+        let failed = |message: String| {
+            CardError::new(ErrorKind::Connection, message)
+                .context("connection", connection.nickname.as_str())
+        };
+        let (outcome, problem) = match answer {
+            Err(failure) => (Outcome::Inconclusive, Some(failure)),
+            Ok(200..=399) => (Outcome::Answered, None),
+            Ok(status @ (401 | 403)) => (
+                Outcome::Denied,
+                Some(
+                    failed(format!("`{url}` does not let us in (HTTP {status})"))
+                        .help("check `auth` of the connection, and what the server lets it do"),
+                ),
+            ),
+            Ok(status) => (
+                Outcome::Inconclusive,
+                Some(failed(format!("`{url}` answers with HTTP {status}")).help(
+                    "check `url`; where it is right, name a path that answers: `test_path: /PATH`",
+                )),
+            ),
+        };
+        let probe = ProbeKind::Answer;
+        Proof {
+            when: Timestamp::try_from(self.now()).unwrap_or_default(),
+            verdict: match problem {
+                None => Verdict::Works,
+                Some(failure) => Verdict::NotVerified { probe, failure },
+            },
+            probes: vec![Probe {
+                kind: probe,
+                outcome,
+                request_id: None,
+            }],
+            identity: None,
+            region: None,
+            endpoint: Some(url.to_owned()),
+        }
+    }
+
     /// Who the base credentials of a connection belong to: whom its role has to trust.
     ///
     /// # Errors

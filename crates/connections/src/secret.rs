@@ -210,6 +210,23 @@ impl fmt::Debug for SecretSource {
     }
 }
 
+/// Refuses what may be a secret that stands in the file as it is, by the `plain` of a visitor:
+/// serde's own message would repeat it.
+macro_rules! refuse_scalars {
+    ($value:ty) => {
+        refuse_scalars! { $value:
+            visit_bool bool, visit_i64 i64, visit_i128 i128, visit_u64 u64, visit_u128 u128,
+            visit_f64 f64, visit_str &str
+        }
+    };
+    ($value:ty: $($visit:ident $scalar:ty),*) => {
+        $(fn $visit<E: Error>(self, _: $scalar) -> Result<$value, E> {
+            Err(self.plain())
+        })*
+    };
+}
+pub(crate) use refuse_scalars;
+
 /// Reads a [`SecretSource`]. Whatever else stands there may be the secret, and is not repeated.
 pub(crate) struct SecretSeed(pub(crate) &'static str);
 
@@ -238,33 +255,7 @@ impl<'de> Visitor<'de> for SecretSeed {
         f.write_str("`{ env: NAME }`, `{ file: PATH }` or `{ sealed: TEXT }`")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
-
-    fn visit_i128<E: Error>(self, _: i128) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
-
-    fn visit_u128<E: Error>(self, _: u128) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<SecretSource, E> {
-        Err(self.plain())
-    }
+    refuse_scalars!(SecretSource);
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<SecretSource, A::Error> {
         Err(self.plain())

@@ -47,7 +47,7 @@ pub struct ConnectionStore {
     connections: IndexMap<String, Arc<Connection>>,
     pub(crate) bases: Bases,
     sessions: Mutex<IndexMap<SessionKey, Arc<Flight<Session>>>>,
-    time: SharedTimeSource,
+    pub(crate) time: SharedTimeSource,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -68,6 +68,9 @@ pub(crate) struct NewConnection {
     /// The name that flows use
     #[arg(value_name = "NICKNAME")]
     pub(crate) nickname: Option<String>,
+    /// What it leads to
+    #[arg(long, value_enum, default_value_t = KindName::AwsS3)]
+    pub(crate) kind: KindName,
     /// The role; without one the connection waits for it
     #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
     pub(crate) role_arn: Option<RoleArn>,
@@ -92,6 +95,8 @@ pub(crate) struct NewConnection {
     pub(crate) by: ByHand,
     #[command(flatten)]
     pub(crate) role: RoleArguments,
+    #[command(flatten)]
+    pub(crate) http: HttpArguments,
 }
 
 /// How the role is told that has to be made.
@@ -103,6 +108,79 @@ pub(crate) struct RoleArguments {
     /// How to print the role
     #[arg(long, value_enum, default_value_t = PolicyFormat::Json)]
     pub(crate) format: PolicyFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KindName {
+    /// S3
+    #[default]
+    #[value(name = "aws_s3")]
+    AwsS3,
+    /// A server that speaks HTTP
+    #[value(name = "http")]
+    Http,
+}
+
+/// A connection of kind `http`.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Options of `--kind http`")]
+pub(crate) struct HttpArguments {
+    /// Where the server is, such as `https://api.example.com/v1`
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// How it knows us
+    #[arg(long, value_enum, default_value_t = AuthName::None)]
+    pub(crate) auth: AuthName,
+    /// The name, with `basic`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+    /// Where the password, token, key or client secret is: `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) secret: Option<String>,
+    /// The header that the key is sent in, with `api_key`
+    #[arg(long, value_name = "NAME", conflicts_with = "query")]
+    pub(crate) header: Option<String>,
+    /// The parameter of the query that the key is sent in, with `api_key`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) query: Option<String>,
+    /// Where a token is asked for, with `oauth2_client_credentials`
+    #[arg(long, value_name = "URL")]
+    pub(crate) token_url: Option<String>,
+    /// Who asks for it
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// What it shall be good for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) scope: Option<String>,
+    /// Whom it shall be good for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) audience: Option<String>,
+    /// Our certificate in PEM, for mutual TLS
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Where its key is: `env:NAME` or `file:PATH`
+    #[arg(long, value_name = "SOURCE", requires = "certificate")]
+    pub(crate) private_key: Option<String>,
+    /// The path under the URL that a test asks for
+    #[arg(long, value_name = "PATH")]
+    pub(crate) test_path: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum AuthName {
+    /// It need not
+    #[default]
+    None,
+    /// By name and password
+    Basic,
+    /// By a token
+    Bearer,
+    /// By a key in a header or in the query
+    ApiKey,
+    /// By a token that another server gives
+    #[value(name = "oauth2_client_credentials")]
+    OAuth2ClientCredentials,
 }
 
 /// Where a connection leads, and which credentials it starts from.

@@ -5,6 +5,7 @@ mod change;
 mod health;
 mod list;
 pub(super) mod new;
+mod new_http;
 mod rotate;
 mod seed;
 mod test;
@@ -19,7 +20,8 @@ use std::{
 use flowrun_card::CardError;
 use flowrun_connections::{
     AwsConnection, AwsS3Definition, Base, Connection, ConnectionStore, Edit, EditError, Endpoint,
-    Identity, Proof, SecretSource, SourceIdentity, Trust, edit_file, is_own_external_id,
+    HttpDefinition, Identity, Proof, SecretSource, SourceIdentity, Trust, edit_file,
+    is_own_external_id,
 };
 
 use self::{health::Conditions, trust::Wanted};
@@ -242,6 +244,9 @@ fn show(connection: &Connection) -> String {
     if let Some(aws) = connection.aws() {
         rows.extend(aws_rows(aws));
     }
+    if let Some(http) = connection.http() {
+        rows.extend(http_rows(http));
+    }
     rows.push(("defined in", Some(connection.file.display().to_string())));
     let mut text = format!("{GOOD}{}{GOOD:#}\n", connection.nickname);
     for (name, value) in rows {
@@ -353,4 +358,25 @@ fn aws_rows(connection: AwsConnection<'_>) -> [Row; 16] {
             connection.session_token.as_ref().map(where_it_is),
         ),
     ]
+}
+
+fn http_rows(definition: &HttpDefinition) -> Vec<Row> {
+    let path = |path: &PathBuf| path.display().to_string();
+    let allow: Vec<String> = definition.allow.iter().map(ToString::to_string).collect();
+    let who = definition.auth.who();
+    let mut rows = vec![
+        ("URL", Some(definition.url.clone())),
+        ("known by", Some(definition.auth.name().to_owned())),
+        ("as", who.map(str::to_owned)),
+        ("certificate", definition.certificate.as_ref().map(path)),
+        ("authorities", definition.ca.as_ref().map(path)),
+        ("allowed", (!allow.is_empty()).then(|| allow.join(", "))),
+        ("test path", definition.test_path.clone()),
+    ];
+    let mut definition = definition.clone();
+    for field in definition.secrets() {
+        let name = field.field.rsplit('.').next().unwrap_or_default();
+        rows.push((name, Some(where_it_is(field.source))));
+    }
+    rows
 }

@@ -67,6 +67,7 @@ impl Condition {
             Condition::NotProven => "not proven",
             Condition::Unknown => "unknown",
             Condition::Proven(Health::Verified, _) => "verified",
+            Condition::Proven(Health::Works, _) => "works",
             Condition::Proven(Health::TrustedByPrincipal, _) => "by principal",
             Condition::Proven(Health::Unsafe, _) if is_accepted(connection) => "unsafe, accepted",
             Condition::Proven(Health::Unsafe, _) => "unsafe",
@@ -98,7 +99,10 @@ impl Condition {
         match self {
             Condition::NoRole(_)
             | Condition::Proven(
-                Health::Verified | Health::TrustedByPrincipal | Health::NotApplicable,
+                Health::Verified
+                | Health::TrustedByPrincipal
+                | Health::NotApplicable
+                | Health::Works,
                 _,
             ) => Some(true),
             Condition::Proven(Health::Unsafe, _) if is_accepted(connection) => None,

@@ -13,12 +13,14 @@ use flowrun_connections::{
 use clap::ValueEnum as _;
 
 use super::{
-    Asker, ask, aws_mut, next_command, say_done, seed, test,
+    Asker, ask, aws_mut, new_http, next_command, say_done, seed, test,
     trust::{Instructions, Wanted},
     write,
 };
 use crate::{
-    args::{BaseName, FinishConnection, NewConnection, PlaceArguments, PolicyFormat, TrustBy},
+    args::{
+        BaseName, FinishConnection, KindName, NewConnection, PlaceArguments, PolicyFormat, TrustBy,
+    },
     context::reason,
     exit::Exit,
     render::{self, plain},
@@ -46,6 +48,14 @@ pub(in crate::commands) fn make(
     arguments: &NewConnection,
     wanted: &Wanted,
 ) -> Result<Made, Exit> {
+    if arguments.kind == KindName::Http {
+        return new_http::make(asker, arguments);
+    }
+    if arguments.http.url.is_some() {
+        return Err(invalid(
+            "`--url` is for `--kind http`; a server that speaks S3 has an `--endpoint`",
+        ));
+    }
     let connection = described(asker, arguments)?;
     if arguments.no_role {
         return without_role(asker, &connection);
@@ -107,22 +117,7 @@ pub(super) fn finish(
 /// The connection as the arguments, and where somebody is there the answers, describe it; with a
 /// role, it is pending.
 fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exit> {
-    let file = file_for(&asker.folder).map_err(|error| {
-        render::error(&error.to_string(), None);
-        Exit::Connection
-    })?;
-    let check = |nickname: &str| named(&asker.store, nickname, &file);
-    let mut connection = match &arguments.nickname {
-        Some(nickname) => check(nickname).map_err(|problem| invalid(&problem))?,
-        None if ask::is_possible() => ask::ask_until("nickname", check)?,
-        None => {
-            render::error(
-                "the nickname is missing",
-                Some("give it: `flowrun connections new NICKNAME`"),
-            );
-            return Err(Exit::Invalid);
-        }
-    };
+    let mut connection = begun(asker, arguments)?;
     let mut definition = AwsS3Definition::default();
     definition.endpoint = match &arguments.place.endpoint {
         Some(endpoint) => endpoint.clone(),
@@ -159,7 +154,6 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
         }
         definition.external_id = external_id(&asker.store, arguments)?;
     }
-    connection.description.clone_from(&arguments.description);
     connection.definition = AwsS3Definition {
         role_arn: arguments.role_arn.clone(),
         ..definition.clone()
@@ -167,6 +161,29 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
     .into();
     connection.check().map_err(|problem| invalid(&problem))?;
     connection.definition = definition.into();
+    Ok(connection)
+}
+
+/// A connection of the nickname that is given or asked for, and the description, with nothing else
+/// set.
+pub(super) fn begun(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exit> {
+    let file = file_for(&asker.folder).map_err(|error| {
+        render::error(&error.to_string(), None);
+        Exit::Connection
+    })?;
+    let check = |nickname: &str| named(&asker.store, nickname, &file);
+    let mut connection = match &arguments.nickname {
+        Some(nickname) => check(nickname).map_err(|problem| invalid(&problem))?,
+        None if ask::is_possible() => ask::ask_until("nickname", check)?,
+        None => {
+            render::error(
+                "the nickname is missing",
+                Some("give it: `flowrun connections new NICKNAME`"),
+            );
+            return Err(Exit::Invalid);
+        }
+    };
+    connection.description.clone_from(&arguments.description);
     Ok(connection)
 }
 
@@ -222,18 +239,20 @@ pub(super) fn base(arguments: &PlaceArguments) -> Option<Base> {
     })
 }
 
+/// Where a secret is, as an argument says it.
+pub(super) fn source(argument: &Option<String>) -> Result<Option<SecretSource>, Exit> {
+    argument
+        .as_deref()
+        .map(SecretSource::parse_argument)
+        .transpose()
+        .map_err(|problem| invalid(&problem))
+}
+
 /// Puts into a definition what the arguments say of servers and access keys.
 pub(super) fn apply(
     arguments: &PlaceArguments,
     definition: &mut AwsS3Definition,
 ) -> Result<(), Exit> {
-    let source = |text: &Option<String>| {
-        let source = text
-            .as_deref()
-            .map(SecretSource::parse_argument)
-            .transpose();
-        source.map_err(|problem| invalid(&problem))
-    };
     if let Some(id) = &arguments.access_key_id {
         let id = check_access_key_id(id).map_err(|problem| invalid(&problem))?;
         definition.access_key_id = Some(id);
@@ -344,7 +363,7 @@ fn prove(
     Ok(true)
 }
 
-fn say_saved(connection: &Connection) {
+pub(super) fn say_saved(connection: &Connection) {
     say_done(&format!("saved in {}", connection.file.display()));
 }
 
@@ -359,7 +378,7 @@ fn wait(asker: &Asker, connection: &Connection, exit: Exit) -> Made {
     Made::Pending(exit)
 }
 
-fn invalid(problem: &str) -> Exit {
+pub(super) fn invalid(problem: &str) -> Exit {
     render::error(problem, None);
     Exit::Invalid
 }

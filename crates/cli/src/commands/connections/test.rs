@@ -77,6 +77,7 @@ pub(super) fn told(connection: &Connection, proof: &Proof) -> String {
             Health::TrustedByPrincipal => {
                 "trusted by principal: that the role names no others, only its owner sees"
             }
+            Health::Works => "works: the server answers, and takes what it knows us by",
             Health::NotApplicable => "opens: it has no role, so there is nothing to prove",
             _ => "verified: the role lets nobody in without the External ID",
         };
@@ -96,14 +97,18 @@ fn line(connection: &Connection, probe: &Probe) -> String {
         ProbeKind::OwnId => "as the connection says",
         ProbeKind::NoId => "without an External ID",
         ProbeKind::RandomId => "with a random External ID",
-        ProbeKind::Account => "",
+        ProbeKind::Account | ProbeKind::Answer => "",
     };
     let is_right = match probe.kind {
         ProbeKind::OwnId => probe.outcome == Outcome::Assumed,
         ProbeKind::NoId | ProbeKind::RandomId => probe.outcome == Outcome::Denied,
         ProbeKind::Account => probe.outcome == Outcome::SameAccount,
+        ProbeKind::Answer => probe.outcome == Outcome::Answered,
     };
     let words = match (probe.kind, probe.outcome) {
+        (_, Outcome::Answered) => "answered".to_owned(),
+        (ProbeKind::Answer, Outcome::Denied) => "denied".to_owned(),
+        (ProbeKind::Answer, Outcome::Inconclusive) => "no answer that it works".to_owned(),
         (_, Outcome::Assumed) => format!("assumed {with}"),
         (_, Outcome::Denied) => format!("denied {with}"),
         (_, Outcome::SameAccount) => "in the account of the role's ARN".to_owned(),
