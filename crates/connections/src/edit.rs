@@ -89,16 +89,24 @@ pub enum EditError {
 /// # Errors
 /// Where nothing was changed, and why.
 pub fn edit_file(path: &Path, edit: &Edit<'_>) -> Result<(), EditError> {
-    // Files that are links to one file are that one file.
-    let path = &match fs::canonicalize(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+    let path = &real_path(path)?;
+    edit_locked(&Lock::of(path)?, path, edit)
+}
+
+/// The file that a path leads to: files that are links to one file are that one file.
+pub(crate) fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
+    match fs::canonicalize(path) {
+        Ok(found) => Ok(found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
         Err(source) => {
             let path = path.to_owned();
-            return Err(StoreError::Read { path, source }.into());
+            Err(StoreError::Read { path, source })
         }
-    };
-    let _lock = Lock::of(path)?;
+    }
+}
+
+/// As [`edit_file`], of a real path, under the lock that the caller holds.
+pub(crate) fn edit_locked(_lock: &Lock, path: &Path, edit: &Edit<'_>) -> Result<(), EditError> {
     let text = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
         _ => file::read_text(path)?,

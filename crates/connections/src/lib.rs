@@ -76,7 +76,8 @@ pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};
 pub use sealed::{
     AskPassphrase, Identities, MAX_RECIPIENTS, Passphrase, RECIPIENTS_FILE, Recipient, Recipients,
-    Resealed, SealedError, SharedWith, UserStore, check_recipient_name, share_add, share_remove,
+    Resealed, SealedError, SharedWith, UserStore, check_recipient_name, read_private,
+    rename_file_entry, seal_field, share_add, share_remove,
 };
 pub use secret::{MAX_SECRET_BYTES, SealedSecrets, SecretPlace, SecretSource};
 pub use session::{AwsS3, AwsSession, AwsSessionParts};

@@ -17,14 +17,17 @@ mod identity;
 mod places;
 mod private;
 mod recipients;
+mod seal;
 mod share;
 mod store;
 mod store_key;
 
 pub use error::SealedError;
 pub use identity::{AskPassphrase, Identities, Passphrase};
+pub use private::read_private;
 pub use recipients::{
     MAX_RECIPIENTS, RECIPIENTS_FILE, Recipient, Recipients, SharedWith, check_recipient_name,
 };
+pub use seal::{rename_file_entry, seal_field};
 pub use share::{Resealed, share_add, share_remove};
 pub use store::UserStore;

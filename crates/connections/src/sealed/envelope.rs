@@ -44,11 +44,11 @@ struct Header {
     destination: String,
 }
 
-impl<'a> From<&SecretPlace<'a>> for Place<'a> {
-    fn from(place: &SecretPlace<'a>) -> Self {
-        let name = place.file.file_name().and_then(|name| name.to_str());
+impl<'a> Place<'a> {
+    /// The place of a secret in the file of that name.
+    pub(super) fn new(file: &'a str, place: &SecretPlace<'a>) -> Self {
         Self {
-            file: name.unwrap_or_default(),
+            file,
             connection: place.nickname,
             field: place.field,
             destination: place.destination,

@@ -73,6 +73,19 @@ pub enum SealedError {
         /// The server that the connection leads to.
         now: String,
     },
+    /// The connection has no such secret.
+    #[error(
+        "the connection `{connection}` has no secret `{field}`; {}",
+        known_fields(known)
+    )]
+    NoSuchField {
+        /// The nickname.
+        connection: String,
+        /// The field.
+        field: String,
+        /// The secrets that it has.
+        known: Vec<&'static str>,
+    },
     /// The secret is empty, or longer than it may be.
     #[error("a secret has 1 to {limit} bytes, and this one has {length}")]
     SecretLength {
@@ -289,4 +302,12 @@ pub enum SealedError {
     /// The operating system gives no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     Random(std::io::Error),
+}
+
+fn known_fields(known: &[&str]) -> String {
+    if known.is_empty() {
+        "it has none at all".to_owned()
+    } else {
+        format!("it has `{}`", known.join("`, `"))
+    }
 }

@@ -10,8 +10,13 @@ use std::{
 use age::secrecy::ExposeSecret as _;
 use flowrun_card::{CardError, ErrorKind, Secret};
 
-use super::{Recipient, SealedError, UserStore, envelope, private};
-use crate::{SealedSecrets, SecretPlace};
+use super::{
+    Recipient, SealedError, UserStore,
+    envelope::{self, Place},
+    private,
+    recipients::name_of,
+};
+use crate::{SealedSecrets, SecretPlace, edit::real_path};
 
 /// The longest identity file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
@@ -136,9 +141,13 @@ impl Identities {
 
 impl SealedSecrets for Identities {
     fn open(&self, place: &SecretPlace<'_>, sealed: &str) -> Result<Secret, CardError> {
-        self.identities()
-            .and_then(|identities| envelope::open(sealed, &place.into(), &identities))
-            .map_err(|error| CardError::new(ErrorKind::Connection, error.to_string()))
+        let open = || {
+            let file = real_path(place.file)?;
+            let place = Place::new(name_of(&file), place);
+            envelope::open(sealed, &place, &self.identities()?)
+        };
+        open()
+            .map_err(|error: SealedError| CardError::new(ErrorKind::Connection, error.to_string()))
     }
 }
 

@@ -6,9 +6,11 @@ use std::{
     path::Path,
 };
 
+use flowrun_card::Secret;
 use zeroize::Zeroizing;
 
 use super::SealedError;
+use crate::MAX_SECRET_BYTES;
 
 /// Reads a file that holds a key, up to a limit; none where there is none.
 ///
@@ -67,6 +69,21 @@ pub(super) fn read_if_there(
         });
     }
     Ok(Some(bytes))
+}
+
+/// Reads a secret from a file that nobody else has a right to. A line end at its end is left out.
+///
+/// # Errors
+/// Where the file is a link or no regular file, its group or others have any right to it, it is
+/// longer than [`MAX_SECRET_BYTES`], no UTF-8 text, or cannot be read.
+pub fn read_private(path: &Path) -> Result<Secret, SealedError> {
+    let bytes = read(path, MAX_SECRET_BYTES as u64)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| SealedError::KeyFile {
+        path: path.to_owned(),
+        source: io::ErrorKind::InvalidData.into(),
+    })?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
 }
 
 /// As [`read_if_there`], where the file must be there.

@@ -272,6 +272,21 @@ pub fn check_recipient_name(name: &str) -> Result<(), SealedError> {
     }
 }
 
+/// The name of a file, which sealed texts are bound to.
+pub(super) fn name_of(file: &Path) -> &str {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.unwrap_or_default()
+}
+
+/// Whether a file of that name is a connection file that a recipients file is about.
+pub(super) fn is_covered(name: &str) -> bool {
+    name == FILE_NAME
+        || name
+            .strip_prefix("connections.")
+            .and_then(|rest| rest.strip_suffix(".yaml"))
+            .is_some_and(|environment| !environment.is_empty())
+}
+
 /// The connection files whose sealed secrets a recipients file is about: `connections.yaml` and
 /// `connections.NAME.yaml` beside it, in the order of their names.
 pub(super) fn covered(recipients: &Path, limit: usize) -> Result<Vec<PathBuf>, SealedError> {
@@ -286,15 +301,9 @@ pub(super) fn covered(recipients: &Path, limit: usize) -> Result<Vec<PathBuf>, S
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let is_covered = name.to_str().is_some_and(|name| {
-            name == FILE_NAME
-                || name
-                    .strip_prefix("connections.")
-                    .and_then(|rest| rest.strip_suffix(".yaml"))
-                    .is_some_and(|environment| !environment.is_empty())
-        });
-        if is_covered {
+        // A link leads to a file that is covered where it is.
+        let is_file = entry.file_type().map_err(failed)?.is_file();
+        if is_file && entry.file_name().to_str().is_some_and(is_covered) {
             files.push(entry.path());
         }
         if files.len() > limit {

@@ -8,11 +8,12 @@ use super::{
     envelope::{self, Place},
     identity::Identity,
     places::sealed_texts,
-    recipients::{self, check_recipient_name},
+    recipients::{self, check_recipient_name, name_of},
 };
 use crate::{
     MAX_FILE_BYTES, StoreError,
     disk::{self, Lock},
+    edit::real_path,
     file::{self, entries},
 };
 
@@ -50,6 +51,7 @@ pub fn share_add(
     identities: &Identities,
 ) -> Result<Resealed, SealedError> {
     name.map_or(Ok(()), check_recipient_name)?;
+    let connection_file = &real_path(connection_file)?;
     let _lock = Lock::of(connection_file)?;
     let old = Recipients::beside(connection_file)?;
     let new = old.with(recipient, name)?;
@@ -76,6 +78,7 @@ pub fn share_remove(
     recipient: &str,
     identities: &Identities,
 ) -> Result<Resealed, SealedError> {
+    let connection_file = &real_path(connection_file)?;
     let _lock = Lock::of(connection_file)?;
     let old = Recipients::beside(connection_file)?;
     let (
@@ -135,12 +138,11 @@ fn resealed(
         return Ok((text, 0));
     }
     let identities = identities.identities()?;
-    let file = path.file_name().and_then(|name| name.to_str());
     // From the end, so that what is before stays where it is.
     for found in places.iter().rev() {
         let sealed = text.get(found.range.clone()).unwrap_or_default();
         let place = Place {
-            file: file.unwrap_or_default(),
+            file: name_of(path),
             connection: &found.connection,
             field: &found.field,
             destination: "",

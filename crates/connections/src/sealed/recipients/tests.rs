@@ -147,6 +147,9 @@ fn the_connection_files_of_a_folder_are_covered() {
     ] {
         fs::write(folder.path().join(name), "").unwrap();
     }
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("other.yaml", folder.path().join("connections.link.yaml")).unwrap();
+    fs::create_dir(folder.path().join("connections.folder.yaml")).unwrap();
     let recipients = folder.path().join(RECIPIENTS_FILE);
     let names: Vec<_> = covered(&recipients, 3)
         .unwrap()
