@@ -14,7 +14,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::connections::{
     AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
     HttpArguments, KindName, NewConnection, PlaceArguments, RoleArguments, RotateConnection,
-    TrustBy,
+    ShareCommand, TrustBy,
 };
 pub(crate) use self::policy::{Policy, PolicyFormat};
 use crate::files;

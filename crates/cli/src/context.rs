@@ -10,7 +10,14 @@ use flowrun_card::Registry;
 use flowrun_connections::ConnectionStore;
 use flowrun_engine::{CheckOptions, Checked, Engine};
 
-use crate::{args, exit::Exit, files, render, sandbox::EmbeddedSandbox};
+use crate::{
+    args,
+    exit::Exit,
+    files,
+    identity::{identities, user_folder},
+    render,
+    sandbox::EmbeddedSandbox,
+};
 
 /// The catalogue and how much to say.
 #[derive(Debug)]
@@ -40,19 +47,12 @@ impl Context {
 /// The connections that a folder sees: `connections.yaml` there or above, then the user's own.
 pub(crate) fn open_connections(folder: &Path) -> Result<ConnectionStore, Exit> {
     let sandbox = Arc::new(EmbeddedSandbox::default());
-    ConnectionStore::open(folder, user_folder().as_deref(), Some(sandbox)).map_err(|error| {
+    let store = ConnectionStore::open(folder, user_folder().as_deref(), Some(sandbox));
+    let store = store.map_err(|error| {
         render::error(&error.to_string(), None);
         Exit::Connection
-    })
-}
-
-/// The user's configuration folder, by the XDG base directory specification.
-fn user_folder() -> Option<PathBuf> {
-    let of = |variable| std::env::var_os(variable).filter(|value| !value.is_empty());
-    of("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| of("HOME").map(|home| PathBuf::from(home).join(".config")))
-        .map(|config| config.join("flowrun"))
+    })?;
+    Ok(store.with_sealed(identities()))
 }
 
 /// The folder that a flow's relative paths start from: its own.

@@ -19,6 +19,8 @@ mod commands;
 mod context;
 mod exit;
 mod files;
+mod hidden;
+mod identity;
 mod render;
 mod sandbox;
 

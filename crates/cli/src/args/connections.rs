@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::PolicyFormat;
 use clap::{Args, Subcommand, ValueEnum};
 use flowrun_connections::{
-    Allowed, Endpoint, RoleArn, check_acceptance, check_external_id, check_region,
+    Allowed, Endpoint, Recipient, RoleArn, check_acceptance, check_external_id, check_region,
 };
 
 #[derive(Debug, Args)]
@@ -59,8 +59,41 @@ pub(crate) enum ConnectionsCommand {
         /// Its nickname
         nickname: String,
     },
+    /// Share the secrets that are sealed in connection files with others
+    Share {
+        #[command(subcommand)]
+        command: ShareCommand,
+    },
+    /// Put a secret into the connection file, sealed: it is asked for, or read from standard input
+    Seal {
+        /// The nickname of the connection
+        nickname: String,
+        /// Which of its secrets, such as `secret_access_key`
+        field: String,
+    },
     /// Make a new External ID, and once the role accepts it, use it
     Rotate(RotateConnection),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShareCommand {
+    /// Let somebody read: each secret is sealed anew, for them too
+    Add {
+        /// Their recipient, `age1…`, which `share me` prints for them
+        recipient: Recipient,
+        /// Who that is
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Let somebody not read what is sealed from now on
+    Remove {
+        /// Their recipient or their name
+        recipient: String,
+    },
+    /// List who can read, and which connections have secrets
+    List,
+    /// Print the recipient of your own, which is made once
+    Me,
 }
 
 #[derive(Debug, Default, Args)]

@@ -8,6 +8,7 @@ pub(super) mod new;
 mod new_http;
 mod rotate;
 mod seed;
+mod share;
 mod test;
 pub(super) mod trust;
 mod used_by;
@@ -54,7 +55,7 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             let wanted = wanted(context, Some(&finish.nickname), &finish.role)?;
             new::finish(&asker, connection, finish, &wanted)
         }
-        ConnectionsCommand::List { json } => Ok(list::run(store, folder, *json)),
+        ConnectionsCommand::List { json } => list::run(store, folder, *json),
         ConnectionsCommand::Show { nickname } => {
             render::print(&show(find(store, nickname)?));
             Ok(Exit::Done)
@@ -94,6 +95,10 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
                 find(store, nickname)?;
             }
             Ok(used_by::run(nickname, &flows, &uses))
+        }
+        ConnectionsCommand::Share { command } => share::run(store, folder, command),
+        ConnectionsCommand::Seal { nickname, field } => {
+            share::seal(folder, find(store, nickname)?, field)
         }
         ConnectionsCommand::Rotate(rotate) => {
             rotate::run(&asker, find(store, &rotate.nickname)?, rotate)

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
-use flowrun_connections::{Connection, Edit, move_proof};
+use flowrun_connections::{Connection, Edit, SecretSource, move_proof, rename_file_entry};
 
-use super::{aws, aws_mut, new::apply, new::base, next_command, say_done, used_by::Use, write};
+use super::{
+    aws, aws_mut, new::apply, new::base, next_command, say_done, share::told, used_by::Use, write,
+};
 use crate::{
     args::EditConnection,
     exit::Exit,
+    identity::identities,
     render::{self, WARNING, plain},
 };
 
@@ -73,15 +76,35 @@ pub(super) fn edit(
             next_command(folder, &format!("test {}", new.nickname))
         ));
     }
+    for field in sealed_for_another(old, &new) {
+        let words = format!("seal {} {field}", new.nickname);
+        plain::print(&format!(
+            "`{field}` is sealed for the server that the connection led to: seal it anew: {}",
+            next_command(folder, &words)
+        ));
+    }
     Ok(Exit::Done)
 }
 
-pub(super) fn rename(old: &Connection, nickname: &str, uses: &[Use]) -> Result<Exit, Exit> {
-    let new = Connection {
-        nickname: nickname.to_owned(),
-        ..old.clone()
+/// The sealed secrets that do not open any more, because the connection leads elsewhere.
+fn sealed_for_another(old: &Connection, new: &Connection) -> Vec<&'static str> {
+    let (mut old, mut new) = (old.clone(), new.clone());
+    let before = old.secrets();
+    let after = new.secrets();
+    let is_same = |field: &str, destination: &str| {
+        let mut known = before.iter();
+        known.any(|known| known.field == field && known.destination == destination)
     };
-    write(&old.file, &Edit::Replace { old, new: &new })?;
+    after
+        .iter()
+        .filter(|secret| matches!(secret.source, SecretSource::Sealed(_)))
+        .filter(|secret| !is_same(secret.field, &secret.destination))
+        .map(|secret| secret.field)
+        .collect()
+}
+
+pub(super) fn rename(old: &Connection, nickname: &str, uses: &[Use]) -> Result<Exit, Exit> {
+    rename_file_entry(old, nickname, &identities()).map_err(|error| told(&error))?;
     forget(old, Some(nickname));
     say_done(&format!("`{}` is `{nickname}` now", old.nickname));
     if !uses.is_empty() {

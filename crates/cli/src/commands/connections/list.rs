@@ -9,13 +9,16 @@ use anstyle::Style;
 use flowrun_connections::{AwsConnection, Connection, ConnectionStore};
 use serde_json::{Value as Json, json};
 
-use super::health::{Condition, Conditions};
+use super::{
+    health::{Condition, Conditions},
+    share::readers,
+};
 use crate::{
     exit::Exit,
     render::{self, DIM, ERROR, GOOD, WARNING},
 };
 
-pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Exit {
+pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Result<Exit, Exit> {
     let mut conditions = Conditions::default();
     let connections: Vec<(&Connection, Condition)> = store
         .list()
@@ -43,11 +46,12 @@ pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Exit
         );
     } else {
         render::print(&table(&connections));
+        render::print(&readers(store.list())?);
     }
-    match conditions.problems().next() {
+    Ok(match conditions.problems().next() {
         Some(_) => Exit::Connection,
         None => Exit::Done,
-    }
+    })
 }
 
 fn table(connections: &[(&Connection, Condition)]) -> String {
