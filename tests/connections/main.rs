@@ -12,6 +12,7 @@ mod common;
 mod making;
 mod managing;
 mod proofs;
+mod sealing;
 
 use common::Folder;
 

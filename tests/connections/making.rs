@@ -329,7 +329,7 @@ fn every_answer_has_a_flag() {
     );
     let id = regex::Regex::new("flowrun-[0-9a-f]{32}").unwrap();
     assert_snapshot!(id.replace_all(&file, "ID"), @"
-    # The connections that flows name. There is no secret in this file: it is meant for git.
+    # The connections that flows name. A secret stands here sealed or not at all: the file is meant for git.
 
     careful:
       type: aws_s3

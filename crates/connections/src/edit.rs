@@ -16,7 +16,7 @@ use crate::{
 
 /// What stands at the top of a connection file that flowrun makes.
 const HEADER: &str = "\
-# The connections that flows name. There is no secret in this file: it is meant for git.
+# The connections that flows name. A secret stands here sealed or not at all: the file is meant for git.
 
 ";
 

@@ -186,10 +186,14 @@ impl Recipients {
         self.list.iter().map(|shared| &shared.recipient).collect()
     }
 
-    /// With one more; the same where it is there already.
+    /// With one more. One that is there already gets the name, where one is given.
     pub(super) fn with(&self, new: &Recipient, name: Option<&str>) -> Result<Self, SealedError> {
-        if self.list.iter().any(|known| known.recipient == *new) {
-            return Ok(self.clone());
+        name.map_or(Ok(()), check_recipient_name)?;
+        if let Some(known) = self.list.iter().find(|known| known.recipient == *new) {
+            return match name {
+                Some(name) => self.renamed(known, name),
+                None => Ok(self.clone()),
+            };
         }
         let mut text = self.text.clone();
         if text.is_empty() {
@@ -200,11 +204,24 @@ impl Recipients {
         }
         text.push('\n');
         if let Some(name) = name {
-            check_recipient_name(name)?;
             text.push_str(&format!("# {name}\n"));
         }
         text.push_str(&format!("{new}\n"));
         Self::parse(text, self.path.clone())
+    }
+
+    fn renamed(&self, known: &SharedWith, name: &str) -> Result<Self, SealedError> {
+        let mut lines: Vec<String> = self.text.split_inclusive('\n').map(str::to_owned).collect();
+        let comment = format!("# {name}\n");
+        match known.line.checked_sub(1) {
+            Some(above) if known.name.is_some() => {
+                if let Some(line) = lines.get_mut(above) {
+                    *line = comment;
+                }
+            }
+            _ => lines.insert(known.line, comment),
+        }
+        Self::parse(lines.concat(), self.path.clone())
     }
 
     /// Without one, which is told by itself or by its name, and which one that is.

@@ -8,7 +8,7 @@ use super::{
     envelope::{self, Place},
     identity::Identity,
     places::sealed_texts,
-    recipients::{self, check_recipient_name, name_of},
+    recipients::{self, name_of},
 };
 use crate::{
     MAX_FILE_BYTES, StoreError,
@@ -50,7 +50,6 @@ pub fn share_add(
     name: Option<&str>,
     identities: &Identities,
 ) -> Result<Resealed, SealedError> {
-    name.map_or(Ok(()), check_recipient_name)?;
     let connection_file = &real_path(connection_file)?;
     let _lock = Lock::of(connection_file)?;
     let old = Recipients::beside(connection_file)?;

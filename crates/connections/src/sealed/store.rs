@@ -153,6 +153,7 @@ impl UserStore {
             return Ok((identity, false));
         }
         let path = self.path();
+        self.make_folder()?;
         let _lock = Lock::of(&path)?;
         // Another process may have made it meanwhile.
         if let Some(identity) = self.identity()? {
@@ -176,6 +177,20 @@ impl UserStore {
         let bytes = seal(&key, source.kind(), argon2id, &identity)?;
         disk::replace_private(&path, &bytes)?;
         Ok((identity, true))
+    }
+
+    /// Makes the folder, where there is none, for its user alone.
+    fn make_folder(&self) -> Result<(), StoreError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(&self.folder)
+            .map_err(|source| StoreError::Write {
+                path: self.folder.clone(),
+                source,
+            })
     }
 
     fn source(&self) -> Result<KeySource, SealedError> {

@@ -141,8 +141,10 @@ fn list(store: &ConnectionStore, folder: &Path) -> Result<String, Exit> {
         recipient, name, ..
     } in recipients.list()
     {
-        let name = name.as_deref().unwrap_or_default();
-        writeln!(text, "{recipient}  {DIM}{name}{DIM:#}").ok();
+        match name {
+            Some(name) => writeln!(text, "{recipient}  {DIM}{name}{DIM:#}").ok(),
+            None => writeln!(text, "{recipient}").ok(),
+        };
     }
     if recipients.list().is_empty() {
         writeln!(text, "nobody is listed in {RECIPIENTS_FILE}").ok();

@@ -28,7 +28,12 @@ fn recipients_come_and_go_and_the_rest_of_the_file_stays() {
         two.text(),
         format!("{HEADER}\n# Ann of operations\n{ann}\n\n{machine}\n")
     );
-    assert_eq!(two.with(&machine, Some("again")).unwrap(), two);
+    assert_eq!(two.with(&machine, None).unwrap(), two);
+    let named_late = two.with(&machine, Some("ci")).unwrap();
+    assert_eq!(
+        named_late.with(&ann, Some("Ann")).unwrap().text(),
+        format!("{HEADER}\n# Ann\n{ann}\n\n# ci\n{machine}\n")
+    );
 
     // As people write it: no end of the last line, other spaces, words of their own.
     let by_hand = format!("# team\r\n\r\n# Ann\r\n{ann}\r\n# Bob\r\n  {bob}  \r\n\r\n# end");

@@ -63,13 +63,10 @@ fn an_identity_is_made_once_and_read_ever_after() {
     let text = fs::read_to_string(folder.join("secrets")).unwrap();
     assert!(!text.contains(identity.text().expose()));
     #[cfg(unix)]
-    for name in ["secrets", "secrets.key"] {
+    for (name, expect) in [("", 0o700), ("secrets", 0o600), ("secrets.key", 0o600)] {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(folder.join(name))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
+        let mode = fs::metadata(folder.join(name)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, expect, "{name}");
     }
 }
 
