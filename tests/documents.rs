@@ -35,7 +35,11 @@ fn problem(folder: &Folder, call: &str) -> Option<String> {
         .copied()
         .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
         .take_while(|word| !word.starts_with('-'))
-        .take(if words[0] == "connections" { 2 } else { 1 })
+        .take(match words.get(..2) {
+            Some(["connections", "share"]) => 3,
+            Some(["connections", _]) => 2,
+            _ => 1,
+        })
         .collect();
     let commands = if commands.is_empty() {
         vec!["run"]
