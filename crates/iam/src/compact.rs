@@ -149,7 +149,7 @@ fn bucket_of(resource: &Pattern) -> Option<&[Token]> {
         .iter()
         .map_while(|token| match token {
             Token::Char(c) => Some(*c),
-            Token::One | Token::Many => None,
+            Token::One | Token::Many | Token::Variable(_) => None,
         })
         .collect();
     let mut parts = head.split(':');

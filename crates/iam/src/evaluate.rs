@@ -1,6 +1,9 @@
 //! Decides whether policies let a request through.
 
-use crate::{Actions, Caller, Conditions, Effect, Policy, Resources, Statement, TrustPolicy};
+use crate::{
+    Actions, Caller, Condition, Conditions, Effect, Pattern, Policy, ResourcePolicy, Resources,
+    Statement, TrustPolicy,
+};
 
 /// What policies say to a request.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
@@ -32,6 +35,36 @@ pub struct Request<'a> {
     pub conditions: &'a Conditions,
 }
 
+/// How directly the policy of a resource names who asks; each one lets pass more than those before.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// By its account: which of its identities may is for the account's own policies to say.
+    Account,
+    /// By the role behind a session: the session policy has to allow it, too.
+    Role,
+    /// Itself, or everyone: within the account nothing else has to allow it.
+    Direct,
+}
+
+/// What the policy of a resource says to a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceDecision {
+    /// A statement allows it and none denies it.
+    Allow(Reach),
+    /// A statement denies it.
+    ExplicitDeny,
+    /// No statement is about it.
+    ImplicitDeny,
+}
+
+impl ResourceDecision {
+    /// Whether it is allowed, however the caller is named.
+    pub fn is_allow(self) -> bool {
+        matches!(self, ResourceDecision::Allow(_))
+    }
+}
+
 /// What the policies of an identity, taken together, say to a request.
 ///
 /// A session policy narrows: evaluate it by itself and let through only what both allow.
@@ -39,67 +72,73 @@ pub fn evaluate<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
     request: &Request<'_>,
 ) -> Decision {
-    decide(
-        policies
-            .into_iter()
-            .flat_map(Policy::statements)
-            .filter(|statement| {
-                statement.is_about(request.action, request.conditions)
-                    && statement
-                        .resources
-                        .as_ref()
-                        .is_none_or(|resources| match resources {
-                            Resources::AnyOf(any) => {
-                                any.iter().any(|p| p.matches(request.resource))
-                            }
-                            Resources::NoneOf(none) => {
-                                !none.iter().any(|p| p.matches(request.resource))
-                            }
-                        })
-            }),
-    )
-}
-
-impl TrustPolicy {
-    /// What the role's owner says to a caller who wants to assume it, by an action such as
-    /// `sts:AssumeRole`.
-    ///
-    /// Where the policy trusts an account, this says Allow for each of the account's identities;
-    /// which of them may is for the account's own policies to say.
-    pub fn evaluate(&self, caller: &Caller<'_>, action: &str, conditions: &Conditions) -> Decision {
-        decide(self.statements().iter().filter(|statement| {
-            statement.is_about(action, conditions)
-                && statement
-                    .principals
-                    .as_ref()
-                    .is_none_or(|principals| principals.iter().any(|one| one.is(caller)))
-        }))
-    }
-}
-
-impl Statement {
-    fn is_about(&self, action: &str, conditions: &Conditions) -> bool {
-        let has_action = match &self.actions {
-            Actions::AnyOf(any) => any.iter().any(|pattern| pattern.matches(action)),
-            Actions::NoneOf(none) => !none.iter().any(|pattern| pattern.matches(action)),
-        };
-        has_action
-            && self
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(conditions))
-    }
-}
-
-fn decide<'a>(statements: impl Iterator<Item = &'a Statement>) -> Decision {
     let mut decision = Decision::ImplicitDeny;
-    for statement in statements {
-        match statement.effect {
-            Effect::Deny => return Decision::ExplicitDeny,
-            Effect::Allow => decision = Decision::Allow,
+    for statement in policies.into_iter().flat_map(Policy::statements) {
+        if statement.is_about(request) {
+            match statement.effect {
+                Effect::Deny => return Decision::ExplicitDeny,
+                Effect::Allow => decision = Decision::Allow,
+            }
         }
     }
     decision
+}
+
+impl TrustPolicy {
+    /// What the role's owner says to a caller who wants to assume it: `request` is for an action
+    /// such as `sts:AssumeRole`.
+    ///
+    /// Where the policy trusts an account, this allows each of the account's identities; which of
+    /// them may is for the account's own policies to say.
+    pub fn evaluate(&self, caller: &Caller<'_>, request: &Request<'_>) -> ResourceDecision {
+        decide(&self.statements, caller, request)
+    }
+}
+
+impl ResourcePolicy {
+    /// What the owner of the resource says to a caller.
+    pub fn evaluate(&self, caller: &Caller<'_>, request: &Request<'_>) -> ResourceDecision {
+        decide(&self.statements, caller, request)
+    }
+}
+
+/// Of several statements that allow it, the most direct one counts.
+fn decide(
+    statements: &[Statement],
+    caller: &Caller<'_>,
+    request: &Request<'_>,
+) -> ResourceDecision {
+    let mut reach = None;
+    for statement in statements {
+        let principals = statement.principals.iter().flatten();
+        let named = principals.filter_map(|one| one.reach(caller)).max();
+        if named.is_some() && statement.is_about(request) {
+            match statement.effect {
+                Effect::Deny => return ResourceDecision::ExplicitDeny,
+                Effect::Allow => reach = reach.max(named),
+            }
+        }
+    }
+    reach.map_or(ResourceDecision::ImplicitDeny, ResourceDecision::Allow)
+}
+
+impl Statement {
+    /// Whether action, resource and conditions are those of the request. A trust policy has no
+    /// resource but its role.
+    fn is_about(&self, request: &Request<'_>) -> bool {
+        let is_one = |one: &Pattern| one.matches_with(request.resource, request.conditions);
+        let has_action = match &self.actions {
+            Actions::AnyOf(any) => any.iter().any(|one| one.matches(request.action)),
+            Actions::NoneOf(none) => !none.iter().any(|one| one.matches(request.action)),
+        };
+        let has_resource = match &self.resources {
+            None => true,
+            Some(Resources::AnyOf(any)) => any.iter().any(is_one),
+            Some(Resources::NoneOf(none)) => !none.iter().any(is_one),
+        };
+        let holds = |condition: &Condition| condition.holds(request.conditions);
+        has_action && has_resource && self.conditions.iter().all(holds)
+    }
 }
 
 #[cfg(test)]
@@ -224,9 +263,14 @@ mod tests {
         }))
         .unwrap();
         let id = |id: &str| Conditions::new().with("sts:ExternalId", id);
-        use Decision::{Allow, ImplicitDeny};
+        use ResourceDecision::{Allow, ImplicitDeny};
         for (account, action, conditions, expect) in [
-            ("111122223333", "sts:AssumeRole", id("a1"), Allow),
+            (
+                "111122223333",
+                "sts:AssumeRole",
+                id("a1"),
+                Allow(Reach::Account),
+            ),
             ("111122223333", "sts:AssumeRole", id("A1"), ImplicitDeny),
             (
                 "111122223333",
@@ -239,7 +283,65 @@ mod tests {
         ] {
             let arn = format!("arn:aws:iam::{account}:user/ops");
             let caller = Caller { arn: &arn, account };
-            assert_eq!(trust.evaluate(&caller, action, &conditions), expect);
+            let request = Request {
+                action,
+                resource: "arn:aws:iam::222222222222:role/a",
+                conditions: &conditions,
+            };
+            assert_eq!(trust.evaluate(&caller, &request), expect);
+        }
+    }
+
+    #[test]
+    fn the_policy_of_a_resource_says_how_directly_it_names_the_caller() {
+        const ROLE: &str = "arn:aws:iam::111122223333:role/a";
+        const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/a/run-1";
+        const USER: &str = "arn:aws:iam::111122223333:user/ann";
+        let statement = |effect: &str, principal: &str, resource: &str| {
+            json!({
+                "Effect": effect, "Principal": { "AWS": principal }, "Action": "s3:Get*",
+                "Resource": resource,
+            })
+        };
+        let allow = |principal: &str| statement("Allow", principal, "arn:aws:s3:::reports/*");
+        let deny = statement("Deny", ROLE, "arn:aws:s3:::reports/secret/*");
+        let mine = statement(
+            "Allow",
+            "111122223333",
+            "arn:aws:s3:::reports/${aws:username}/*",
+        );
+        use Reach::{Account, Direct, Role};
+        use ResourceDecision::{Allow, ExplicitDeny, ImplicitDeny};
+        for (statements, caller, key, expect) in [
+            (json!([]), SESSION, "a", ImplicitDeny),
+            (json!([allow("111122223333")]), SESSION, "a", Allow(Account)),
+            (json!([allow(ROLE)]), SESSION, "a", Allow(Role)),
+            (json!([allow(SESSION)]), SESSION, "a", Allow(Direct)),
+            (json!([allow("*")]), SESSION, "a", Allow(Direct)),
+            (
+                json!([allow(ROLE), allow(SESSION), allow("111122223333")]),
+                SESSION,
+                "a",
+                Allow(Direct),
+            ),
+            (json!([allow("444455556666")]), SESSION, "a", ImplicitDeny),
+            (json!([allow("*"), deny]), SESSION, "secret/a", ExplicitDeny),
+            (json!([allow("*"), deny]), USER, "secret/a", Allow(Direct)),
+            (json!([mine]), USER, "ann/a", Allow(Account)),
+            (json!([mine]), USER, "bob/a", ImplicitDeny),
+        ] {
+            let document = json!({ "Version": "2012-10-17", "Statement": statements });
+            let policy = ResourcePolicy::from_value(&document).unwrap();
+            let caller = Caller {
+                arn: caller,
+                account: "111122223333",
+            };
+            let request = Request {
+                action: "s3:GetObject",
+                resource: &format!("arn:aws:s3:::reports/{key}"),
+                conditions: &Conditions::new().with("aws:username", "ann"),
+            };
+            assert_eq!(policy.evaluate(&caller, &request), expect, "{document}");
         }
     }
 

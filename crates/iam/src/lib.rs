@@ -41,6 +41,7 @@ pub mod format;
 mod json;
 mod kms;
 mod merge;
+mod operand;
 mod parse;
 mod pattern;
 mod permissions;
@@ -54,12 +55,13 @@ pub mod trust;
 pub use access_level::AccessLevel;
 pub use check::{Check, Doubt, Excess, Existing, Missing, Reason, TooMuch, Unjudged, check};
 pub use compact::{Compacted, Rung};
-pub use condition::{Condition, Conditions, Operand, Operator};
+pub use condition::{Condition, Conditions, Operator, Quantifier};
 pub use error::{PolicyError, RoleError, SizeError, TrustError};
-pub use evaluate::{Decision, Request, evaluate};
+pub use evaluate::{Decision, Reach, Request, ResourceDecision, evaluate};
+pub use operand::{Network, Number, Operand};
 pub use parse::{MAX_DOCUMENT_BYTES, MAX_LIST, MAX_STATEMENTS};
 pub use pattern::{ArnPattern, Pattern};
-pub use policy::{Actions, Effect, Policy, Resources, Statement, TrustPolicy};
+pub use policy::{Actions, Effect, Policy, ResourcePolicy, Resources, Statement, TrustPolicy};
 pub use principal::{Caller, Principal};
 pub use split::{
     INLINE_POLICIES_CHARS, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY_CHARS, SESSION_POLICY_CHARS,

@@ -1,10 +1,15 @@
 //! IAM's wildcards: `*` for any text, `?` for any one character, and escapes for the literal ones.
 
+use std::borrow::Cow;
+
+use crate::Conditions;
+
 /// A text with wildcards, as actions, resources and string conditions have them.
 ///
 /// `*` is any number of characters (none too, and `/` and `:` among them), `?` is exactly one. In
-/// resources and conditions `${*}`, `${?}` and `${$}` are the characters themselves; other policy
-/// variables are refused.
+/// resources and conditions `${*}`, `${?}` and `${$}` are the characters themselves, and
+/// `${aws:PrincipalAccount}`, `${aws:PrincipalArn}`, `${aws:userid}` and `${aws:username}` stand for
+/// who asks; other policy variables are refused.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pattern {
@@ -18,16 +23,56 @@ pub(crate) enum Token {
     Char(char),
     One,
     Many,
+    Variable(Variable),
 }
 
 impl Token {
-    /// Whether whatever the other one stands for is one character that this one takes.
+    /// Whether this one takes whatever the other one stands for, as a whole.
     fn takes(self, found: Token) -> bool {
         match self {
-            Token::Char(_) => self == found,
-            Token::One => found != Token::Many,
+            Token::Char(_) | Token::Variable(_) => self == found,
+            Token::One => matches!(found, Token::Char(_) | Token::One),
             Token::Many => false,
         }
+    }
+
+    /// Whether it may stand for any text.
+    fn is_open(self) -> bool {
+        matches!(self, Token::Many | Token::Variable(_))
+    }
+}
+
+/// A policy variable: a value of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Variable {
+    PrincipalAccount,
+    PrincipalArn,
+    UserId,
+    Username,
+}
+
+impl Variable {
+    const ALL: [Variable; 4] = [
+        Variable::PrincipalAccount,
+        Variable::PrincipalArn,
+        Variable::UserId,
+        Variable::Username,
+    ];
+
+    /// The condition key that has its value.
+    fn key(self) -> &'static str {
+        match self {
+            Variable::PrincipalAccount => "aws:PrincipalAccount",
+            Variable::PrincipalArn => "aws:PrincipalArn",
+            Variable::UserId => "aws:userid",
+            Variable::Username => "aws:username",
+        }
+    }
+
+    /// Names ignore case, as condition keys do.
+    fn parse(name: &str) -> Option<Self> {
+        let is_it = |variable: &Variable| variable.key().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is_it)
     }
 }
 
@@ -35,7 +80,7 @@ impl Pattern {
     /// Wildcards and escapes, case-sensitive: a resource, or a value of `StringLike`.
     ///
     /// # Errors
-    /// The problem, where the text holds a policy variable or an open `${`.
+    /// The problem, where the text holds another policy variable or an open `${`.
     pub fn wildcard(source: &str) -> Result<Self, String> {
         Self::with_escapes(source, wildcards)
     }
@@ -103,17 +148,20 @@ impl Pattern {
             let Some((name, tail)) = after.split_once('}') else {
                 return Err(format!("`{source}` opens `${{` and never closes it"));
             };
-            tokens.push(Token::Char(match name {
-                "*" => '*',
-                "?" => '?',
-                "$" => '$',
-                _ => {
+            tokens.push(match (name, Variable::parse(name)) {
+                ("*", _) => Token::Char('*'),
+                ("?", _) => Token::Char('?'),
+                ("$", _) => Token::Char('$'),
+                (_, Some(variable)) => Token::Variable(variable),
+                (_, None) => {
+                    let known = Variable::ALL.map(|variable| format!("`${{{}}}`", variable.key()));
                     return Err(format!(
-                        "the policy variable `${{{name}}}` is not supported, only `${{*}}`, \
-                         `${{?}}` and `${{$}}` are"
+                        "the policy variable `${{{name}}}` is not supported, only {}, `${{*}}`, \
+                         `${{?}}` and `${{$}}` are",
+                        known.join(", ")
                     ));
                 }
-            }));
+            });
             rest = tail;
         }
         plain(rest, &mut tokens);
@@ -129,7 +177,57 @@ impl Pattern {
         &self.source
     }
 
-    /// Whether the whole text fits. Takes time up to the product of both lengths, and no memory.
+    /// Whether the whole text fits, in a request with these values. A policy variable is the value
+    /// of its key, in which a `*` means itself; without one, no text fits.
+    pub fn matches_with(&self, text: &str, values: &Conditions) -> bool {
+        match self.filled(values) {
+            Some(pattern) => pattern.matches(text),
+            None => false,
+        }
+    }
+
+    /// The same as [`Pattern::matches_with`], whatever the case of letters.
+    pub(crate) fn matches_in_any_case(&self, text: &str, values: &Conditions) -> bool {
+        let Some(pattern) = self.filled(values) else {
+            return false;
+        };
+        let lower = |tokens: &[Token]| -> Vec<_> {
+            let lower = |token: &Token| match token {
+                Token::Char(c) => c.to_lowercase().map(Token::Char).collect(),
+                other => vec![*other],
+            };
+            tokens.iter().flat_map(lower).collect()
+        };
+        let text: Vec<_> = text.chars().map(Token::Char).collect();
+        fits(&lower(&pattern.tokens), lower(&text).into_iter())
+    }
+
+    /// With the values of the request in the place of its variables; `None` where one is missing.
+    fn filled(&self, values: &Conditions) -> Option<Cow<'_, Self>> {
+        if !self.has_variable() {
+            return Some(Cow::Borrowed(self));
+        }
+        let mut filled = Self::of_tokens(&[]);
+        for token in &self.tokens {
+            match token {
+                Token::Variable(variable) => {
+                    let value = values.get(variable.key())?;
+                    value.chars().for_each(|c| filled.push(Token::Char(c)));
+                }
+                other => filled.push(*other),
+            }
+        }
+        Some(Cow::Owned(filled))
+    }
+
+    /// Whether what it fits depends on who asks.
+    pub fn has_variable(&self) -> bool {
+        let is_variable = |token: &Token| matches!(token, Token::Variable(_));
+        self.tokens.iter().any(is_variable)
+    }
+
+    /// Whether the whole text fits, whoever asks. Takes time up to the product of both lengths, and
+    /// no memory.
     pub fn matches(&self, text: &str) -> bool {
         if self.ignore_case {
             let text = text.to_ascii_lowercase();
@@ -145,7 +243,8 @@ impl Pattern {
         fits(&self.tokens, other.tokens.iter().copied())
     }
 
-    /// Whether some text fits both. Takes time up to the product of both lengths.
+    /// Whether some text fits both, where a policy variable may be any text. Takes time up to the
+    /// product of both lengths.
     pub fn overlaps(&self, other: &Pattern) -> bool {
         // At each place of this pattern: which places of the other one a common start can reach.
         let width = other.tokens.len().saturating_add(1);
@@ -159,10 +258,11 @@ impl Pattern {
             for (place, here) in reached.iter_mut().enumerate() {
                 *here |= from_left;
                 let theirs = other.tokens.get(place);
-                let is_many = |one: Option<&Token>| one == Some(&Token::Many);
-                from_left = *here && (is_many(token) || is_many(theirs));
+                let is_open = |one: Option<&Token>| one.is_some_and(|one| one.is_open());
+                from_left = *here && (is_open(token) || is_open(theirs));
                 let goes_on = match (token, theirs) {
-                    (Some(Token::Many), _) | (Some(_), Some(Token::Many)) => Some(place),
+                    (Some(ours), _) if ours.is_open() => Some(place),
+                    (Some(_), Some(theirs)) if theirs.is_open() => Some(place),
                     (Some(ours), Some(theirs)) if ours.takes(*theirs) || theirs.takes(*ours) => {
                         Some(place.saturating_add(1))
                     }
@@ -205,6 +305,9 @@ impl Pattern {
             Token::Char(c @ ('*' | '?' | '$')) => self.source.extend(['$', '{', c, '}']),
             Token::Char(other) => self.source.push(other),
             Token::One => self.source.push('?'),
+            Token::Variable(variable) => {
+                self.source.push_str(&format!("${{{}}}", variable.key()));
+            }
             Token::Many if self.tokens.last() == Some(&Token::Many) => return,
             Token::Many => self.source.push('*'),
         }
@@ -227,10 +330,12 @@ impl ArnPattern {
     /// # Errors
     /// The problem, where the text has fewer than six parts or a part is no pattern.
     pub fn new(source: &str) -> Result<Self, String> {
-        let parts = source
-            .splitn(ARN_PARTS, ':')
-            .map(Pattern::wildcard)
-            .collect::<Result<Vec<_>, _>>()?;
+        // A colon in the name of a variable divides nothing, so the tokens are split.
+        let parts: Vec<_> = Pattern::wildcard(source)?
+            .tokens
+            .splitn(ARN_PARTS, |token| *token == Token::Char(':'))
+            .map(Pattern::of_tokens)
+            .collect();
         if parts.len() < ARN_PARTS {
             return Err(format!(
                 "`{source}` is not a pattern of an ARN, which has six parts between colons"
@@ -247,15 +352,15 @@ impl ArnPattern {
         &self.source
     }
 
-    /// Whether the text is an ARN whose parts all fit.
-    pub fn matches(&self, arn: &str) -> bool {
+    /// Whether the text is an ARN whose parts all fit, in a request with these values.
+    pub fn matches_with(&self, arn: &str, values: &Conditions) -> bool {
         let parts: Vec<_> = arn.splitn(ARN_PARTS, ':').collect();
         parts.len() == ARN_PARTS
             && self
                 .parts
                 .iter()
                 .zip(parts)
-                .all(|(pattern, part)| pattern.matches(part))
+                .all(|(pattern, part)| pattern.matches_with(part, values))
     }
 }
 
@@ -304,207 +409,4 @@ fn wildcards(text: &str, tokens: &mut Vec<Token>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn wildcards_match_as_iam_says() {
-        for (pattern, text, expect) in [
-            ("", "", true),
-            ("", "a", false),
-            ("*", "", true),
-            ("*", "a/b:c", true),
-            ("?", "", false),
-            ("?", "ü", true),
-            ("?", "ab", false),
-            ("a*c", "abbbc", true),
-            ("a*c", "abcb", false),
-            ("*ab*ab*", "abxab", true),
-            ("*ab*ab*", "abxa", false),
-            ("a**b", "ab", true),
-            ("a?*", "a", false),
-            ("a${*}b", "a*b", true),
-            ("a${*}b", "axb", false),
-            ("a${?}", "a?", true),
-            ("a${?}", "ab", false),
-            ("${$}{*}", "${anything}", true),
-            ("${$}", "$", true),
-            ("$", "$", true),
-            ("$*", "$a", true),
-            ("Key", "key", false),
-        ] {
-            let read = Pattern::wildcard(pattern).unwrap();
-            assert_eq!(read.matches(text), expect, "`{pattern}` on `{text}`");
-        }
-    }
-
-    #[test]
-    fn actions_ignore_case_and_look_like_actions() {
-        for (pattern, action, expect) in [
-            ("s3:GetObject", "S3:getobject", true),
-            ("S3:GET*", "s3:GetObject", true),
-            ("s3:Get?bject", "s3:GetObject", true),
-            ("s3:Get", "s3:GetObject", false),
-            ("*", "sts:AssumeRole", true),
-            ("*:*", "sts:AssumeRole", true),
-        ] {
-            let read = Pattern::action(pattern).unwrap();
-            assert_eq!(read.matches(action), expect, "`{pattern}` on `{action}`");
-            assert_eq!(read.source(), pattern);
-        }
-        for text in [
-            "",
-            "s3",
-            "s3:",
-            ":Get",
-            "s*:Get",
-            "s3:Get Object",
-            "s3:${*}",
-            "s3:a:b",
-        ] {
-            assert_eq!(
-                Pattern::action(text),
-                Err(format!(
-                    "`{text}` is not an action, which looks like `s3:GetObject` or `s3:Get*`"
-                ))
-            );
-        }
-    }
-
-    #[test]
-    fn exact_text_has_escapes_and_no_wildcards() {
-        assert!(Pattern::exact("a*").unwrap().matches("a*"));
-        assert!(!Pattern::exact("a*").unwrap().matches("ab"));
-        assert!(Pattern::exact("a${*}").unwrap().matches("a*"));
-    }
-
-    #[test]
-    fn variables_are_refused() {
-        assert_eq!(
-            Pattern::wildcard("home/${aws:username}/*").unwrap_err(),
-            "the policy variable `${aws:username}` is not supported, only `${*}`, `${?}` and \
-             `${$}` are"
-        );
-        assert_eq!(
-            Pattern::exact("a${*").unwrap_err(),
-            "`a${*` opens `${` and never closes it"
-        );
-    }
-
-    #[test]
-    fn arn_patterns_match_part_by_part() {
-        for (pattern, arn, expect) in [
-            (
-                "arn:aws:iam::*:role/a",
-                "arn:aws:iam::111122223333:role/a",
-                true,
-            ),
-            ("arn:aws:iam::*:a", "arn:aws:iam::1:role/x:a", false),
-            ("arn:aws:sns:*:*:a:b", "arn:aws:sns:eu:1:a:b", true),
-            ("arn:aws:*:*:*:*", "not-an-arn", false),
-        ] {
-            let read = ArnPattern::new(pattern).unwrap();
-            assert_eq!(read.matches(arn), expect, "`{pattern}` on `{arn}`");
-        }
-        assert_eq!(
-            ArnPattern::new("arn:aws:iam::*").unwrap_err(),
-            "`arn:aws:iam::*` is not a pattern of an ARN, which has six parts between colons"
-        );
-    }
-
-    #[test]
-    fn a_pattern_covers_or_overlaps_another() {
-        for (a, b, covers, overlaps) in [
-            ("*", "a", true, true),
-            ("a*", "a*b", true, true),
-            ("a*", "a", true, true),
-            ("a*b", "a*", false, true),
-            ("a?", "a*", false, true),
-            ("a?", "ab", true, true),
-            ("a", "b", false, false),
-            ("*a", "*b", false, false),
-            ("a*", "*b", false, true),
-            ("a${*}", "a*", false, true),
-            ("a${*}", "ab", false, false),
-            ("a*", "a${*}", true, true),
-        ] {
-            let (left, right) = (Pattern::wildcard(a).unwrap(), Pattern::wildcard(b).unwrap());
-            assert_eq!(left.covers(&right), covers, "`{a}` covers `{b}`");
-            assert_eq!(left.overlaps(&right), overlaps, "`{a}` overlaps `{b}`");
-        }
-    }
-
-    /// Every text of `a` and `b` up to a length.
-    fn texts(longest: u32) -> impl Iterator<Item = String> {
-        (0..=longest).flat_map(|length| {
-            (0..1_u32 << length).map(move |bits| {
-                (0..length)
-                    .map(|at| if bits >> at & 1 == 0 { 'a' } else { 'b' })
-                    .collect()
-            })
-        })
-    }
-
-    /// The same rule written for the eye instead of for speed.
-    fn reference(pattern: &[char], text: &[char]) -> bool {
-        match pattern.split_first() {
-            None => text.is_empty(),
-            Some(('*', rest)) => (0..=text.len()).any(|taken| reference(rest, &text[taken..])),
-            Some(('?', rest)) => !text.is_empty() && reference(rest, &text[1..]),
-            Some((c, rest)) => text.first() == Some(c) && reference(rest, &text[1..]),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_the_reference(pattern in "[ab*?]{0,8}", text in "[abc*]{0,10}") {
-            let chars = |text: &str| text.chars().collect::<Vec<_>>();
-            prop_assert_eq!(
-                Pattern::wildcard(&pattern).unwrap().matches(&text),
-                reference(&chars(&pattern), &chars(&text))
-            );
-        }
-
-        #[test]
-        fn covering_and_overlapping_agree_with_the_texts(
-            a in "[ab*?]{0,5}",
-            b in "[ab*?]{0,5}",
-            text in "[ab]{0,6}",
-        ) {
-            let (a, b) = (Pattern::wildcard(&a).unwrap(), Pattern::wildcard(&b).unwrap());
-            if a.covers(&b) {
-                prop_assert!(a.matches(&text) || !b.matches(&text));
-                prop_assert!(a.overlaps(&b));
-            }
-            prop_assert_eq!(a.overlaps(&b), b.overlaps(&a));
-            prop_assert!(a.overlaps(&b) || !(a.matches(&text) && b.matches(&text)));
-            // Shortest common texts of such patterns are no longer than both together.
-            if a.overlaps(&b) {
-                prop_assert!(
-                    texts(10).any(|text| a.matches(&text) && b.matches(&text)),
-                    "`{}` and `{}`", a.source(), b.source()
-                );
-            }
-        }
-
-        #[test]
-        fn an_escaped_text_matches_itself_and_nothing_else(
-            text in "[a*?$\\{\\}]{0,6}",
-            other in "[a*?$\\{\\}]{0,6}",
-        ) {
-            let pattern = Pattern::of_pieces([Some(text.as_str())]);
-            prop_assert_eq!(&Pattern::wildcard(pattern.source()), &Ok(pattern.clone()));
-            prop_assert!(pattern.matches(&text));
-            prop_assert_eq!(pattern.matches(&other), text == other);
-        }
-
-        #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,20}") {
-            if let Ok(pattern) = Pattern::wildcard(&text) {
-                pattern.matches(&text);
-            }
-        }
-    }
-}
+mod tests;

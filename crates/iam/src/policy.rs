@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Condition, Pattern, PolicyError, Principal,
+    Condition, Pattern, PolicyError, Principal, Quantifier,
     parse::{self, Kind},
 };
 
@@ -24,6 +24,15 @@ pub struct Policy {
 /// Each statement has principals and no resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustPolicy {
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// The policy of a resource, such as a bucket: who may do what with it.
+///
+/// Each statement has principals and resources.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourcePolicy {
     pub(crate) statements: Vec<Statement>,
 }
 
@@ -130,6 +139,22 @@ impl TrustPolicy {
     }
 }
 
+impl ResourcePolicy {
+    /// Reads the policy of a resource from JSON data.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`].
+    pub fn from_value(document: &Value) -> Result<Self, PolicyError> {
+        let statements = parse::statements(document, Kind::Resource)?;
+        Ok(Self { statements })
+    }
+
+    /// The statements, in order.
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+}
+
 /// The shortest JSON, in ASCII: IAM and STS take no character above U+00FF in a policy, so such
 /// characters are written as `\uXXXX`. With `{:#}` it is indented.
 impl fmt::Display for Policy {
@@ -204,7 +229,8 @@ impl Statement {
             let mut block = Map::new();
             for condition in &self.conditions {
                 let suffix = if condition.if_exists { "IfExists" } else { "" };
-                let operator = format!("{}{suffix}", condition.operator.name());
+                let prefix = condition.quantifier.map_or("", Quantifier::prefix);
+                let operator = format!("{prefix}{}{suffix}", condition.operator.name());
                 let operands =
                     one_or_list(condition.operands.iter().map(|operand| operand.source()));
                 let keys = block.entry(operator).or_insert_with(|| Map::new().into());

@@ -1,6 +1,8 @@
-//! Whom a trust policy trusts, and who asks.
+//! Whom the policy of a role or of a bucket is about, and who asks.
 
-/// A principal of a trust policy.
+use crate::Reach;
+
+/// A principal of a policy.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
@@ -47,15 +49,17 @@ impl Principal {
         }
     }
 
-    /// Whether this is the caller. The session of an assumed role is its role, too.
+    /// How directly this is the caller; `None` where it is not. The session of an assumed role is
+    /// its role, too.
     ///
     /// The ARN of a session leaves out the path of its role, so the names are compared; they are
     /// unique in an account.
-    pub fn is(&self, caller: &Caller<'_>) -> bool {
+    pub fn reach(&self, caller: &Caller<'_>) -> Option<Reach> {
         match self {
-            Principal::Everyone => true,
-            Principal::Account(account) => account == caller.account,
-            Principal::Arn(arn) => arn == caller.arn || is_session_of(caller.arn, arn),
+            Principal::Everyone => Some(Reach::Direct),
+            Principal::Account(account) => (account == caller.account).then_some(Reach::Account),
+            Principal::Arn(arn) if arn == caller.arn => Some(Reach::Direct),
+            Principal::Arn(arn) => is_session_of(caller.arn, arn).then_some(Reach::Role),
         }
     }
 
@@ -129,32 +133,29 @@ mod tests {
     fn a_principal_is_the_caller_or_not() {
         const USER: &str = "arn:aws:iam::111122223333:user/ops";
         const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/backup/run-1";
+        use Reach::{Account, Direct, Role};
         for (principal, caller, expect) in [
-            ("*", USER, true),
-            ("111122223333", USER, true),
-            ("arn:aws:iam::111122223333:root", SESSION, true),
-            ("444455556666", USER, false),
-            (USER, USER, true),
-            ("arn:aws:iam::111122223333:user/Ops", USER, false),
-            ("arn:aws:iam::111122223333:role/backup", SESSION, true),
+            ("*", USER, Some(Direct)),
+            ("111122223333", USER, Some(Account)),
+            ("arn:aws:iam::111122223333:root", SESSION, Some(Account)),
+            ("444455556666", USER, None),
+            (USER, USER, Some(Direct)),
+            ("arn:aws:iam::111122223333:user/Ops", USER, None),
+            ("arn:aws:iam::111122223333:role/backup", SESSION, Some(Role)),
             (
                 "arn:aws:iam::111122223333:role/path/to/backup",
                 SESSION,
-                true,
+                Some(Role),
             ),
-            ("arn:aws:iam::111122223333:role/backup", USER, false),
-            ("arn:aws:iam::444455556666:role/backup", SESSION, false),
-            ("arn:aws-cn:iam::111122223333:role/backup", SESSION, false),
-            (
-                "arn:aws:iam::111122223333:role/backup/other",
-                SESSION,
-                false,
-            ),
-            (SESSION, SESSION, true),
+            ("arn:aws:iam::111122223333:role/backup", USER, None),
+            ("arn:aws:iam::444455556666:role/backup", SESSION, None),
+            ("arn:aws-cn:iam::111122223333:role/backup", SESSION, None),
+            ("arn:aws:iam::111122223333:role/backup/other", SESSION, None),
+            (SESSION, SESSION, Some(Direct)),
             (
                 "arn:aws:sts::111122223333:assumed-role/backup/run-2",
                 SESSION,
-                false,
+                None,
             ),
         ] {
             let caller = Caller {
@@ -162,7 +163,7 @@ mod tests {
                 account: "111122223333",
             };
             let read = Principal::parse(principal).unwrap();
-            assert_eq!(read.is(&caller), expect, "{principal} is {}", caller.arn);
+            assert_eq!(read.reach(&caller), expect, "{principal} {}", caller.arn);
         }
     }
 

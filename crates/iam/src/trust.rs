@@ -73,6 +73,7 @@ pub fn policy(request: &TrustRequest) -> Result<TrustPolicy, TrustError> {
                 }
             }
             let condition = Condition {
+                quantifier: None,
                 operator: Operator::ArnEquals,
                 if_exists: false,
                 key: "aws:PrincipalArn".to_owned(),
@@ -141,6 +142,7 @@ fn external_ids(request: &TrustRequest) -> Result<Option<Condition>, TrustError>
         .iter()
         .map(|id| Operand::Text(Pattern::of_pieces([Some(id.as_str())])));
     Ok(Some(Condition {
+        quantifier: None,
         operator: Operator::StringEquals,
         if_exists: false,
         key: "sts:ExternalId".to_owned(),
@@ -178,7 +180,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Caller, Conditions};
+    use crate::{Caller, Conditions, Request};
 
     const ACCOUNT: &str = "111122223333";
     const ROLE: &str = "arn:aws:iam::111122223333:role/ci/flowrun";
@@ -337,7 +339,8 @@ mod tests {
             let mut conditions = Conditions::new().with("aws:PrincipalArn", identity);
             let lets = |action, conditions: &Conditions| {
                 let caller = Caller { arn: &caller, account: &account };
-                policy.evaluate(&caller, action, conditions).is_allow()
+                let request = Request { action, resource: "", conditions };
+                policy.evaluate(&caller, &request).is_allow()
             };
             prop_assert!(!lets("sts:AssumeRole", &conditions), "without an id");
             prop_assert_eq!(lets("sts:SetSourceIdentity", &conditions), is_trusted && source_identity);

@@ -10,13 +10,13 @@ pub(crate) struct Caller {
     pub(crate) arn: String,
     /// The account of the user or role.
     pub(crate) account: String,
-    /// Whether the caller may also list the bucket that the request addresses.
+    /// Whether the caller may also list the bucket that the request addresses, or the refusal.
     ///
     /// Reading a missing object (`GetObject`, `HeadObject`, the source of a copy) is
     /// `NoSuchKey` only for one who may list: to anybody else AWS answers `AccessDenied`, so that
     /// nobody learns which keys exist.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
-    pub(crate) may_list: bool,
+    pub(crate) may_list: Result<(), String>,
     /// Whether the caller may copy the tags of the source that the request names.
     ///
     /// A copy takes the tags of its source along, unless the request replaces them. That needs

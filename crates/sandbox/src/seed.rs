@@ -61,11 +61,13 @@ impl RoleSeed {
 }
 
 /// A bucket; an object lock brings versioning with it, as on AWS.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct BucketSeed {
     pub(crate) versioning: bool,
     pub(crate) object_lock: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<Value>,
 }
 
 /// What is wrong with a seed.
@@ -173,10 +175,31 @@ impl Seed {
         let bucket = BucketSeed {
             versioning: options.versioning,
             object_lock: options.object_lock,
+            policy: None,
         };
         self.account_mut(account)
             .buckets
             .insert(name.to_owned(), bucket);
+        self.validate()?;
+        Ok(self)
+    }
+
+    /// Gives a bucket of the seed a policy: the JSON that S3 takes.
+    ///
+    /// # Errors
+    ///
+    /// Where the account has no such bucket, or the policy is one that the sandbox cannot judge.
+    pub fn bucket_policy(
+        mut self,
+        account: &str,
+        name: &str,
+        policy: &str,
+    ) -> Result<Self, SeedError> {
+        let policy = json(&format!("the policy of bucket {name}"), policy)?;
+        match self.account_mut(account).buckets.get_mut(name) {
+            Some(bucket) => bucket.policy = Some(policy),
+            None => check(false, "a bucket", name, "the account has no such bucket")?,
+        }
         self.validate()?;
         Ok(self)
     }
@@ -416,6 +439,63 @@ accounts:
         ] {
             assert!(matches!(error, SeedError::Policy { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_policy_that_the_sandbox_cannot_judge_is_refused_by_name() {
+        let statement = |more: &str| {
+            format!(
+                r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Deny",
+                    "Action": "s3:*", {more}}}]}}"#
+            )
+        };
+        let key = r#""Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}"#;
+        let never = "the sandbox never sets the condition key `aws:MultiFactorAuthPresent`, so that \
+                     the condition would not do what it says";
+        let of_identity = statement(&format!(r#""Resource": "*", {key}"#));
+        let of_trust = statement(&format!(r#""Principal": "*", {key}"#));
+        let allows = statement(r#""Resource": "*""#);
+        let of_bucket =
+            |resource: &str| format!(r#""Principal": "*", "Resource": "arn:aws:s3:::{resource}""#);
+        let bucket = |policy: &str| {
+            Seed::new()
+                .bucket(Seed::ACCOUNT, "reports", BucketOptions::default())?
+                .bucket_policy(Seed::ACCOUNT, "reports", policy)
+        };
+        for (result, expect) in [
+            (
+                Seed::new().user(Seed::ACCOUNT, "u", &of_identity),
+                format!("the policy of arn:aws:iam::111111111111:user/u of the seed is not a valid policy: {never}"),
+            ),
+            (
+                Seed::new().role(Seed::ACCOUNT, "r", &of_trust, &allows, 3600),
+                format!("the trust policy of arn:aws:iam::111111111111:role/r of the seed is not a valid policy: {never}"),
+            ),
+            (
+                bucket(&statement(&format!(r#"{}, {key}"#, of_bucket("reports")))),
+                format!("the policy of bucket reports of the seed is not a valid policy: {never}"),
+            ),
+            (
+                bucket(&statement(&of_bucket("reports-2/*"))),
+                "the policy of bucket reports of the seed is not a valid policy: the resource \
+                 `arn:aws:s3:::reports-2/*` is neither the bucket, `arn:aws:s3:::reports`, nor in it"
+                    .to_owned(),
+            ),
+            (
+                bucket(&statement(r#""NotPrincipal": "*", "Resource": "*""#)),
+                "the policy of bucket reports of the seed is not a valid policy: statement 1: the \
+                 key `NotPrincipal` is not supported here, only `Sid`, `Effect`, `Principal`, \
+                 `Action`, `NotAction`, `Resource`, `NotResource`, `Condition` are"
+                    .to_owned(),
+            ),
+            (
+                Seed::new().bucket_policy(Seed::ACCOUNT, "reports", &allows),
+                "a bucket of the seed is `reports`, and the account has no such bucket".to_owned(),
+            ),
+        ] {
+            assert_eq!(result.unwrap_err().to_string(), expect);
+        }
+        bucket(&statement(&of_bucket("reports/*"))).unwrap();
     }
 
     #[test]

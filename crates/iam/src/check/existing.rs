@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Policy, PolicyError, Statement, parse};
+use crate::{Pattern, Policy, PolicyError, Resources, Statement, parse};
 
 /// An existing policy, written by anyone.
 ///
@@ -30,7 +30,7 @@ impl From<&Policy> for Existing {
         let known = |(number, statement): (usize, &Statement)| Known {
             number,
             statement: statement.clone(),
-            is_conditional: !statement.conditions.is_empty(),
+            is_conditional: !statement.conditions.is_empty() || asks_who(statement),
         };
         Self {
             statements: (1..).zip(&policy.statements).map(known).collect(),
@@ -79,8 +79,9 @@ impl Existing {
                     .statements
                     .extend(policy.statements.into_iter().map(|statement| Known {
                         number,
+                        is_conditional: condition.as_ref().is_some_and(|one| *one != json!({}))
+                            || asks_who(&statement),
                         statement,
-                        is_conditional: condition.as_ref().is_some_and(|one| *one != json!({})),
                     })),
                 Err(PolicyError::Invalid { place, problem }) => {
                     // The place is `statement 1` and the field; the number is not the one here.
@@ -95,4 +96,14 @@ impl Existing {
         }
         Ok(existing)
     }
+}
+
+/// Whether its resources have policy variables.
+fn asks_who(statement: &Statement) -> bool {
+    let (Some(Resources::AnyOf(resources)) | Some(Resources::NoneOf(resources))) =
+        &statement.resources
+    else {
+        return false;
+    };
+    resources.iter().any(Pattern::has_variable)
 }

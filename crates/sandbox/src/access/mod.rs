@@ -1,6 +1,7 @@
 //! Who may do what: signatures are checked against the directory's secrets, session tokens are
-//! bound to their keys, and every S3 operation is held against the caller's policies.
+//! bound to their keys, and every S3 operation is held against the policies of caller and bucket.
 
+mod keys;
 mod needs;
 mod signature;
 mod table;
@@ -10,23 +11,24 @@ use std::{
     sync::Arc,
 };
 
-use flowrun_iam::{Conditions, Request};
+use flowrun_iam::{Conditions, Request, ResourceDecision};
 use jiff::Timestamp;
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Result,
     access::{S3Access, S3AccessContext},
     auth::{S3Auth, SecretKey},
-    dto::DeleteObjectsInput,
+    dto::{DeleteObjectsInput, PutObjectLegalHoldInput},
     path::S3Path,
     s3_error,
 };
 
+pub(crate) use keys::{of_caller, unknown};
 use needs::{Facts, Fault, Need};
 pub(crate) use signature::{check_scope, check_signed, presented_token};
 
 use crate::{
     caller::Caller,
-    enforce::{self, Denial, TokenFault},
+    enforce::{self, Denial, Owner, TokenFault},
     form::Form,
     identity::{Directory, Identity},
     store::Store,
@@ -59,6 +61,8 @@ pub(crate) struct Authorization {
 struct Checked {
     identity: Identity,
     conditions: Conditions,
+    /// What conditions see of writing beside, by key.
+    written: Vec<(&'static str, String)>,
     /// The owners of the buckets of the request, none for a bucket that does not exist: each is
     /// looked up once.
     owners: HashMap<String, Option<String>>,
@@ -92,8 +96,11 @@ impl S3Access for Authorization {
             query: &query,
             headers: cx.headers(),
         };
+        let mut conditions = of_caller(&identity, &self.region);
+        keys::set_listing(&mut conditions, &facts);
         let mut checked = Checked {
-            conditions: self.conditions(&identity, &facts),
+            conditions,
+            written: keys::of_writing(&facts),
             identity,
             owners: HashMap::new(),
         };
@@ -104,9 +111,14 @@ impl S3Access for Authorization {
         for need in &needs {
             self.allow(&mut checked, need).await?;
         }
-        let list = needs::listed_bucket(&facts)
-            .map(|bucket| vec![Need::on_bucket("s3:ListBucket", &bucket)]);
-        let may_list = self.may(&mut checked, &list.unwrap_or_default()).await?;
+        let may_list = match needs::listed_bucket(&facts) {
+            Some(bucket) => {
+                let need = Need::on_bucket("s3:ListBucket", &bucket);
+                let decision = self.decide(&mut checked, &need).await?;
+                decision.map_err(|denial| refusal(&checked.identity, &need, denial))
+            }
+            None => Err("Access Denied".to_owned()),
+        };
         let may_copy_tags = self.may(&mut checked, &needs::copied_tags(&facts)).await?;
         cx.extensions_mut().insert(Caller {
             arn: checked.identity.arn.clone(),
@@ -140,6 +152,27 @@ impl S3Access for Authorization {
         }
         Ok(())
     }
+
+    /// The body says whether the hold is put on or off, which conditions may ask for.
+    async fn put_object_legal_hold(
+        &self,
+        request: &mut S3Request<PutObjectLegalHoldInput>,
+    ) -> S3Result<()> {
+        let Some(mut checked) = request.extensions.remove::<Checked>() else {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
+        };
+        let input = &request.input;
+        let status = input.legal_hold.as_ref();
+        if let Some(status) = status.and_then(|hold| hold.status.as_ref()) {
+            checked
+                .written
+                .push((keys::LEGAL_HOLD, status.as_str().to_owned()));
+        }
+        let version = input.version_id.as_deref();
+        let action = "s3:PutObjectLegalHold";
+        let need = Need::on_object(action, &input.bucket, &input.key, version);
+        self.allow(&mut checked, &need).await
+    }
 }
 
 impl Authorization {
@@ -166,25 +199,36 @@ impl Authorization {
             Some(bucket) => self.owner(checked, bucket).await?,
             None => None,
         };
+        let identity = &checked.identity;
         let mut conditions = checked.conditions.clone();
-        if let Some(owner) = &owner {
-            conditions.set("s3:ResourceAccount", owner);
-        }
-        if let Some(version) = &need.version {
-            conditions.set("s3:VersionId", version);
+        keys::set_resource(&mut conditions, owner.as_deref(), need.version.as_deref());
+        if keys::is_writing(need.action) {
+            for (key, value) in &checked.written {
+                conditions.set(key, value);
+            }
         }
         let request = Request {
             action: need.action,
             resource: &need.arn(),
             conditions: &conditions,
         };
-        let identity = &checked.identity;
+        let policy = need.bucket.as_deref().zip(owner.as_deref());
+        let of_bucket = policy
+            .and_then(|(bucket, owner)| self.directory.bucket_policy(bucket, owner))
+            .map_or(ResourceDecision::ImplicitDeny, |policy| {
+                policy.evaluate(&identity.caller(), &request)
+            });
+        let owner = match owner {
+            Some(owner) if owner != identity.account => Owner::Other(of_bucket),
+            _ => Owner::Same(of_bucket),
+        };
         let session = identity.session_policy.as_ref();
-        let decision = enforce::policy(&identity.policies, session, &request);
-        Ok(decision.and_then(|()| match owner {
-            Some(owner) if owner != identity.account => Err(Denial::OtherAccount),
-            _ => Ok(()),
-        }))
+        Ok(enforce::policy(
+            &identity.policies,
+            session,
+            owner,
+            &request,
+        ))
     }
 
     async fn owner(&self, checked: &mut Checked, bucket: &str) -> S3Result<Option<String>> {
@@ -199,41 +243,6 @@ impl Authorization {
         checked.owners.insert(bucket.to_owned(), owner.clone());
         Ok(owner)
     }
-
-    /// What conditions of a policy may look at.
-    fn conditions(&self, identity: &Identity, facts: &Facts<'_>) -> Conditions {
-        let mut conditions = caller_conditions(identity, &self.region);
-        for (parameter, key) in [
-            ("prefix", "s3:prefix"),
-            ("delimiter", "s3:delimiter"),
-            ("max-keys", "s3:max-keys"),
-        ] {
-            if let Some(value) = facts.query.get(parameter) {
-                conditions.set(key, value);
-            }
-        }
-        for (header, key) in [
-            ("x-amz-acl", "s3:x-amz-acl"),
-            ("x-amz-copy-source", "s3:x-amz-copy-source"),
-            ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
-            (
-                "x-amz-server-side-encryption",
-                "s3:x-amz-server-side-encryption",
-            ),
-            ("x-amz-storage-class", "s3:x-amz-storage-class"),
-            ("x-amz-object-lock-mode", "s3:object-lock-mode"),
-            ("x-amz-object-lock-legal-hold", "s3:object-lock-legal-hold"),
-        ] {
-            if let Some(value) = facts
-                .headers
-                .get(header)
-                .and_then(|value| value.to_str().ok())
-            {
-                conditions.set(key, value);
-            }
-        }
-        conditions
-    }
 }
 
 /// The denial in the words of AWS.
@@ -245,18 +254,6 @@ fn refusal(identity: &Identity, need: &Need, denial: Denial) -> String {
         need.arn(),
         denial.reason(need.action)
     )
-}
-
-/// What conditions may look at in every request of this caller.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-pub(crate) fn caller_conditions(identity: &Identity, region: &str) -> Conditions {
-    Conditions::new()
-        .with("aws:PrincipalAccount", &identity.account)
-        .with("aws:PrincipalArn", &identity.principal_arn)
-        .with("aws:userid", &identity.unique_id)
-        .with("aws:RequestedRegion", region)
-        .with("aws:SecureTransport", "false")
-        .with("aws:SourceIp", "127.0.0.1")
 }
 
 /// The fault in the words of S3.

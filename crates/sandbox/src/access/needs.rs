@@ -39,7 +39,13 @@ impl Need {
         }
     }
 
-    fn on_object(action: &'static str, bucket: &str, key: &str, version: Option<&str>) -> Self {
+    /// The action on an object, or on the version that is named.
+    pub(crate) fn on_object(
+        action: &'static str,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Self {
         Self {
             action,
             bucket: Some(bucket.to_owned()),
@@ -226,7 +232,7 @@ fn is_true(headers: &HeaderMap, name: &str) -> bool {
 }
 
 /// Bucket, key and version of the source of a copy, where there is exactly one that can be read.
-fn copy_source(headers: &HeaderMap) -> Option<(String, String, Option<String>)> {
+pub(super) fn copy_source(headers: &HeaderMap) -> Option<(String, String, Option<String>)> {
     let mut values = headers.get_all("x-amz-copy-source").iter();
     let (value, None) = (values.next()?, values.next()) else {
         return None;

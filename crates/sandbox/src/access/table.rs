@@ -22,7 +22,7 @@ pub(super) enum Rule {
     Delete,
     /// To create the bucket, and what the headers set on it.
     CreateBucket,
-    /// Told by the body, for each of its entries.
+    /// Told by the body.
     Body,
 }
 
@@ -280,7 +280,7 @@ pub(super) const TABLE: &[(&str, Rule)] = &[
         "PutObjectAcl",
         Rule::Version(&["s3:PutObjectAcl"], &["s3:PutObjectVersionAcl"]),
     ),
-    ("PutObjectLegalHold", Rule::Object("s3:PutObjectLegalHold")),
+    ("PutObjectLegalHold", Rule::Body),
     (
         "PutObjectLockConfiguration",
         Rule::Bucket("s3:PutBucketObjectLockConfiguration"),

@@ -28,6 +28,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) session_name: &'a str,
     /// As it came, and known to be valid.
     pub(crate) session_policy: Option<&'a str>,
+    pub(crate) source_identity: Option<&'a str>,
+    pub(crate) tags: &'a [(String, String)],
     /// Seconds.
     pub(crate) duration: u32,
     pub(crate) now: Timestamp,
@@ -51,6 +53,10 @@ pub(crate) struct Claims {
     pub(crate) role: String,
     pub(crate) session_name: String,
     pub(crate) session_policy: Option<String>,
+    #[serde(default)]
+    pub(crate) source_identity: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: Vec<(String, String)>,
     /// Microseconds since 1970, as the next.
     issued: i64,
     expires: i64,
@@ -90,6 +96,8 @@ impl Sessions {
             role: issue.role.arn.clone(),
             session_name: issue.session_name.to_owned(),
             session_policy: issue.session_policy.map(str::to_owned),
+            source_identity: issue.source_identity.map(str::to_owned),
+            tags: issue.tags.to_vec(),
             issued: issue.now.as_microsecond(),
             expires: expires.as_microsecond(),
         })?;
@@ -181,6 +189,8 @@ mod tests {
             role: directory.role("arn:aws:iam::222222222222:role/r").unwrap(),
             session_name: "run-1",
             session_policy: Some(POLICY),
+            source_identity: Some("ann"),
+            tags: &[("team".to_owned(), "audit".to_owned())],
             duration: 900,
             now,
         };
@@ -209,6 +219,8 @@ mod tests {
         assert_eq!(claims.role, "arn:aws:iam::222222222222:role/r");
         assert_eq!(claims.session_name, "run-1");
         assert_eq!(claims.session_policy.as_deref(), Some(POLICY));
+        assert_eq!(claims.source_identity.as_deref(), Some("ann"));
+        assert_eq!(claims.tags, [("team".to_owned(), "audit".to_owned())]);
 
         let other = Sessions::new(Secret::new("other"));
         assert_eq!(other.secret(id), None);

@@ -51,21 +51,15 @@ impl S3Service {
         key: &str,
         version_id: Option<&str>,
     ) -> S3Result<(Bucket, Version, Content)> {
-        match self.store.get(bucket, key, version_id).await {
-            Err(StoreError::NoSuchKey(_) | StoreError::DeleteMarker { named: false, .. })
-                if !caller.may_list =>
-            {
-                Err(refuse(
-                    S3ErrorCode::AccessDenied,
-                    format!(
-                        "User: {} is not authorized to perform: s3:ListBucket on resource: \
-                     \"arn:aws:s3:::{bucket}\" because no identity-based policy allows the \
-                     s3:ListBucket action",
-                        caller.arn
-                    ),
-                ))
-            }
-            found => Ok(found?),
+        match (
+            self.store.get(bucket, key, version_id).await,
+            &caller.may_list,
+        ) {
+            (
+                Err(StoreError::NoSuchKey(_) | StoreError::DeleteMarker { named: false, .. }),
+                Err(refusal),
+            ) => Err(refuse(S3ErrorCode::AccessDenied, refusal.clone())),
+            (found, _) => Ok(found?),
         }
     }
 

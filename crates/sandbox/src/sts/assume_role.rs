@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use flowrun_iam::{Caller, Policy, Request};
+use flowrun_iam::{Policy, Request};
 use jiff::Timestamp;
 
-use super::{Sts, error::StsError, xml::element};
+use super::{Sts, error::StsError, tags, xml::element};
 use crate::{
-    access::caller_conditions,
-    enforce,
+    access::{of_caller, unknown},
+    enforce::{self, Owner},
     form::Form,
     identity::{Identity, Issue, Role},
 };
@@ -21,7 +21,7 @@ const CHAINED_DURATION: u32 = 3600;
 const POLICY_LENGTHS: RangeInclusive<usize> = 1..=2048;
 /// What the sandbox reads of a request. Anything else is refused, because a parameter that is
 /// passed over, such as a managed session policy, could grant more than was asked for.
-const PARAMETERS: [&str; 7] = [
+const PARAMETERS: [&str; 8] = [
     "Action",
     "Version",
     "RoleArn",
@@ -29,7 +29,12 @@ const PARAMETERS: [&str; 7] = [
     "ExternalId",
     "DurationSeconds",
     "Policy",
+    "SourceIdentity",
 ];
+/// What session policy and tags may take up together, in bytes. AWS packs them into a form that it
+/// does not publish, and lets that have a size that it does not publish either; here it is the
+/// policy without white space, and the keys and values of the tags as they are.
+const PACKED_SIZE: usize = 2048;
 
 /// The parameters of a request, each in its form.
 #[derive(Debug)]
@@ -39,12 +44,13 @@ struct Parameters<'a> {
     external_id: Option<&'a str>,
     duration: u32,
     policy: Option<&'a str>,
+    source_identity: Option<&'a str>,
+    tags: Vec<(String, String)>,
 }
 
 impl Sts {
-    /// Issues a session of a role to a caller whom the role trusts and whose own policies allow
-    /// it. AWS lets a role name a user of its own account and then asks for no policy of the user;
-    /// here the user needs one always.
+    /// Issues a session of a role to a caller whom the role trusts and, unless the role names one of
+    /// its own account directly, whose own policies allow it.
     pub(super) fn assume_role(
         &self,
         caller: &Identity,
@@ -52,13 +58,14 @@ impl Sts {
         now: Timestamp,
     ) -> Result<String, StsError> {
         let parameters = Parameters::read(form)?;
-        let denied = || StsError::denied(&caller.arn, parameters.role_arn);
+        let denied = || StsError::denied(&caller.arn, "sts:AssumeRole", parameters.role_arn);
         let role = self
             .directory
             .role(parameters.role_arn)
             .ok_or_else(denied)?;
-        self.authorize(caller, role, &parameters)?;
+        let source_identity = self.authorize(caller, role, &parameters)?;
         parameters.check_session_policy()?;
+        let packed = parameters.packed_percent()?;
         if caller.is_session && parameters.duration > CHAINED_DURATION {
             return Err(StsError::validation(
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles \
@@ -74,6 +81,8 @@ impl Sts {
             role,
             session_name: parameters.session_name,
             session_policy: parameters.policy,
+            source_identity,
+            tags: &parameters.tags,
             duration: parameters.duration,
             now,
         };
@@ -97,53 +106,98 @@ impl Sts {
                 &session.expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             ),
         ];
-        let packed = parameters.policy.map_or(String::new(), |policy| {
-            let percent = policy.len().saturating_mul(100) / POLICY_LENGTHS.end();
-            element("PackedPolicySize", &percent.max(1).to_string())
-        });
+        let packed = packed.map(|percent| element("PackedPolicySize", &percent.to_string()));
+        let source_identity = source_identity.map(|source| element("SourceIdentity", source));
         Ok(format!(
-            "<AssumedRoleUser>{}</AssumedRoleUser><Credentials>{}</Credentials>{packed}",
+            "<AssumedRoleUser>{}</AssumedRoleUser><Credentials>{}</Credentials>{}{}",
             user.concat(),
-            credentials.concat()
+            credentials.concat(),
+            packed.unwrap_or_default(),
+            source_identity.unwrap_or_default()
         ))
     }
 
-    /// Both sides have to agree: the role, and the caller's own account.
-    fn authorize(
+    /// Checks what the role and the caller's own account say to each thing that the request does,
+    /// and gives the source identity of the session: once said, it stays through every role that the
+    /// session assumes.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html>
+    fn authorize<'a>(
         &self,
-        caller: &Identity,
+        caller: &'a Identity,
         role: &Role,
-        parameters: &Parameters<'_>,
-    ) -> Result<(), StsError> {
-        let mut conditions = caller_conditions(caller, &self.region);
-        conditions.set("sts:RoleSessionName", parameters.session_name);
+        parameters: &Parameters<'a>,
+    ) -> Result<Option<&'a str>, StsError> {
+        let source_identity = match (&caller.source_identity, parameters.source_identity) {
+            (Some(kept), Some(new)) if kept != new => {
+                let action = "sts:SetSourceIdentity";
+                return Err(StsError::denied(&caller.arn, action, &role.arn));
+            }
+            (Some(kept), _) => Some(kept.as_str()),
+            (None, new) => new,
+        };
+        let mut conditions = of_caller(caller, &self.region);
+        if let Some(source) = source_identity {
+            conditions.set("sts:SourceIdentity", source);
+        }
+        if !parameters.tags.is_empty() {
+            let keys = parameters.tags.iter().map(|(key, _)| key.clone()).collect();
+            conditions.set_all("aws:TagKeys", keys);
+            for (key, value) in &parameters.tags {
+                conditions.set(&format!("aws:RequestTag/{key}"), value);
+            }
+        }
+        // The other two actions know neither the name of the session nor the External ID.
+        let mut to_assume = conditions.clone();
+        to_assume.set("sts:RoleSessionName", parameters.session_name);
         if let Some(external_id) = parameters.external_id {
-            conditions.set("sts:ExternalId", external_id);
+            to_assume.set("sts:ExternalId", external_id);
         }
-        let principal = Caller {
-            arn: &caller.arn,
-            account: &caller.account,
-        };
-        if !enforce::trust(&role.trust, &principal, &conditions) {
-            return Err(StsError::denied(&caller.arn, &role.arn));
+        for (is_asked, action, conditions) in [
+            (true, "sts:AssumeRole", &to_assume),
+            (
+                source_identity.is_some(),
+                "sts:SetSourceIdentity",
+                &conditions,
+            ),
+            (!parameters.tags.is_empty(), "sts:TagSession", &conditions),
+        ] {
+            if is_asked {
+                let request = Request {
+                    action,
+                    resource: &role.arn,
+                    conditions,
+                };
+                allow(caller, role, &request)?;
+            }
         }
-        let request = Request {
-            action: "sts:AssumeRole",
-            resource: &role.arn,
-            conditions: &conditions,
-        };
-        let session = caller.session_policy.as_ref();
-        enforce::policy(&caller.policies, session, &request).map_err(|denial| {
-            let mut error = StsError::denied(&caller.arn, &role.arn);
-            error.message = format!("{} {}", error.message, denial.reason("sts:AssumeRole"));
-            error
-        })
+        Ok(source_identity)
     }
+}
+
+/// Whether both sides agree: the role always, and the caller's own account.
+fn allow(caller: &Identity, role: &Role, request: &Request<'_>) -> Result<(), StsError> {
+    let trust = role.trust.evaluate(&caller.caller(), request);
+    let denied = || StsError::denied(&caller.arn, request.action, &role.arn);
+    if !trust.is_allow() {
+        return Err(denied());
+    }
+    let owner = if role.account == caller.account {
+        Owner::Same(trust)
+    } else {
+        Owner::Other(trust)
+    };
+    let session = caller.session_policy.as_ref();
+    enforce::policy(&caller.policies, session, owner, request).map_err(|denial| {
+        let mut error = denied();
+        error.message = format!("{} {}", error.message, denial.reason(request.action));
+        error
+    })
 }
 
 impl<'a> Parameters<'a> {
     fn read(form: &'a Form) -> Result<Self, StsError> {
-        if let Some(name) = form.names().find(|name| !PARAMETERS.contains(name)) {
+        let is_known = |name: &str| PARAMETERS.contains(&name) || tags::is_part(name);
+        if let Some(name) = form.names().find(|name| !is_known(name)) {
             let what = format!("the parameter {name} of AssumeRole");
             return Err(StsError::not_implemented(&what));
         }
@@ -155,9 +209,10 @@ impl<'a> Parameters<'a> {
             return Err(StsError::validation(format!("{role_arn} is invalid")));
         }
         let name = "roleSessionName";
-        let session_name = required(form, "RoleSessionName", name, 2..=64, |character| {
-            character.is_ascii_alphanumeric() || "_+=,.@-".contains(character)
-        })?;
+        let session_name = required(form, "RoleSessionName", name, 2..=64, is_name)?;
+        let source_identity = form
+            .get("SourceIdentity")
+            .map(|_| required(form, "SourceIdentity", "sourceIdentity", 2..=64, is_name));
         let external_id = form.get("ExternalId").map(|_| {
             required(form, "ExternalId", "externalId", 2..=1224, |character| {
                 character.is_ascii_alphanumeric() || "_+=,.@:/-".contains(character)
@@ -175,15 +230,50 @@ impl<'a> Parameters<'a> {
             external_id: external_id.transpose()?,
             duration: duration(form.get("DurationSeconds"))?,
             policy,
+            source_identity: source_identity.transpose()?,
+            tags: tags::read(form)?,
         })
     }
 
     fn check_session_policy(&self) -> Result<(), StsError> {
-        match self.policy.map(Policy::parse) {
-            Some(Err(error)) => Err(StsError::malformed_policy(error.to_string())),
-            _ => Ok(()),
+        let Some(policy) = self
+            .policy
+            .map(Policy::parse)
+            .transpose()
+            .map_err(|error| StsError::malformed_policy(error.to_string()))?
+        else {
+            return Ok(());
+        };
+        match unknown(policy.statements()) {
+            None => Ok(()),
+            Some(key) => Err(StsError::not_implemented(&format!(
+                "the condition key {key} of the session policy"
+            ))),
         }
     }
+
+    /// How much of their room session policy and tags take, in percent; `None` without either.
+    fn packed_percent(&self) -> Result<Option<usize>, StsError> {
+        let policy = self.policy.map_or(0, |policy| {
+            let json: Option<serde_json::Value> = serde_json::from_str(policy).ok();
+            json.map_or(policy.len(), |json| json.to_string().len())
+        });
+        let tags = self.tags.iter();
+        let bytes = tags
+            .map(|(key, value)| key.len().saturating_add(value.len()))
+            .fold(policy, usize::saturating_add);
+        let percent = bytes.saturating_mul(100).div_ceil(PACKED_SIZE);
+        match percent {
+            0 => Ok(None),
+            1..=100 => Ok(Some(percent)),
+            _ => Err(StsError::packed_policy_too_large(percent)),
+        }
+    }
+}
+
+/// A character of the name of a session, or of who is behind it.
+fn is_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "_+=,.@-".contains(character)
 }
 
 fn required<'a>(
@@ -332,6 +422,18 @@ mod tests {
             (
                 format!("{ROLE}&RoleSessionName=run&Policy=%C4%80"),
                 Some(("ValidationError", "regular expression")),
+            ),
+            (
+                format!("{ROLE}&RoleSessionName=run&SourceIdentity=a"),
+                Some(("ValidationError", "'sourceIdentity'")),
+            ),
+            (
+                format!("{ROLE}&RoleSessionName=run&SourceIdentity=aws:a"),
+                Some(("ValidationError", "regular expression")),
+            ),
+            (
+                format!("{ROLE}&RoleSessionName=run&TransitiveTagKeys.member.1=a"),
+                Some(("NotImplemented", "TransitiveTagKeys.member.1")),
             ),
             (
                 format!("{ROLE}&RoleSessionName=run&PolicyArns.member.1.arn=x"),

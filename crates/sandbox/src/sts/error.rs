@@ -25,14 +25,12 @@ impl StsError {
         }
     }
 
-    /// The caller may not assume the role, or there is none: nobody learns which.
-    pub(crate) fn denied(caller: &str, role: &str) -> Self {
+    /// The caller may not assume the role, or not in this way, or there is none: nobody learns which.
+    pub(crate) fn denied(caller: &str, action: &str, role: &str) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "AccessDenied",
-            format!(
-                "User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
-            ),
+            format!("User: {caller} is not authorized to perform: {action} on resource: {role}"),
         )
     }
 
@@ -52,6 +50,17 @@ impl StsError {
 
     pub(crate) fn malformed_policy(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "MalformedPolicyDocument", message)
+    }
+
+    /// Session policy and tags take more room than they have.
+    pub(crate) fn packed_policy_too_large(percent: usize) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "PackedPolicyTooLarge",
+            format!(
+                "Packed policy consumes {percent}% of allotted space, please use smaller policy."
+            ),
+        )
     }
 
     pub(crate) fn malformed_input(message: impl Into<String>) -> Self {

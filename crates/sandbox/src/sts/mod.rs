@@ -2,6 +2,7 @@
 
 mod assume_role;
 mod error;
+mod tags;
 mod xml;
 
 use std::sync::Arc;

@@ -30,7 +30,7 @@ fn request_of<T>(input: T, account: &str) -> S3Request<T> {
     extensions.insert(Caller {
         arn: format!("arn:aws:iam::{account}:user/tester"),
         account: account.to_owned(),
-        may_list: true,
+        may_list: Ok(()),
         may_copy_tags: true,
         denied_entries: std::collections::BTreeMap::new(),
     });

@@ -366,18 +366,22 @@ async fn who_may_not_list_does_not_learn_what_is_missing() {
     harness.put("versioned", "hidden", b"x").await.unwrap();
     harness.delete("versioned", "hidden", None).await.unwrap();
     harness.put("versioned", "there", b"x").await.unwrap();
-    let get = async |key: &str, may_list: bool| {
+    let may_not = Err("no policy allows s3:ListBucket".to_owned());
+    let get = async |key: &str, may_list: &Result<(), String>| {
         let mut get = request(GetObjectInput {
             bucket: "versioned".into(),
             key: key.into(),
             ..Default::default()
         });
-        get.extensions.get_mut::<Caller>().unwrap().may_list = may_list;
-        outcome(&harness.service.get_object(get).await)
+        get.extensions.get_mut::<Caller>().unwrap().may_list = may_list.clone();
+        harness.service.get_object(get).await
     };
     for key in ["missing", "hidden"] {
-        assert_eq!(get(key, true).await, "404 NoSuchKey");
-        assert_eq!(get(key, false).await, "403 AccessDenied");
+        assert_eq!(outcome(&get(key, &Ok(())).await), "404 NoSuchKey");
+        let refused = get(key, &may_not).await;
+        assert_eq!(outcome(&refused), "403 AccessDenied");
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.message(), Some("no policy allows s3:ListBucket"));
     }
-    assert_eq!(get("there", false).await, "ok");
+    assert_eq!(outcome(&get("there", &may_not).await), "ok");
 }
