@@ -513,7 +513,12 @@ accounts:
         assert_eq!(seed.fingerprint(), Seed::parse(HEAD).unwrap().fingerprint());
         let options = BucketOptions::default();
         let other = seed.clone().bucket("111111111111", "reports", options);
-        assert_ne!(seed.fingerprint(), other.unwrap().fingerprint());
+        let other = other.unwrap();
+        assert_ne!(seed.fingerprint(), other.fingerprint());
+        let policy = "{ Version: \"2012-10-17\", Statement: [] }";
+        let buckets = format!("{HEAD}    buckets: {{ reports: {{ policy: {policy} }} }}\n");
+        let third = Seed::parse(&buckets).unwrap();
+        assert_ne!(other.fingerprint(), third.fingerprint());
     }
 
     #[test]
