@@ -522,6 +522,21 @@ accounts:
     }
 
     #[test]
+    fn the_seed_of_the_documentation_is_valid() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sandbox.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        let (_, rest) = document.split_once("```yaml\n").unwrap();
+        let (yaml, rest) = rest.split_once("```\n").unwrap();
+        let seed = Seed::parse(yaml).unwrap();
+        assert!(
+            seed.accounts()["222222222222"].buckets["reports"]
+                .policy
+                .is_some()
+        );
+        assert!(!rest.contains("```yaml"), "one block is checked");
+    }
+
+    #[test]
     fn the_example_seed_is_valid() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../flows/sandbox.yaml");
         let seed = Seed::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
