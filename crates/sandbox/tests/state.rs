@@ -5,7 +5,7 @@ mod support;
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 use flowrun_sandbox::{BucketOptions, Sandbox, SandboxError, Seed, State};
-use support::{CUSTOMER, EXTERNAL_ID, assume, of_session, role_arn, s3, seed};
+use support::{CUSTOMER, EXTERNAL_ID, assume, is, of_session, refusal, role_arn, s3, seed};
 
 fn dir(path: &Path) -> State {
     State::Dir(path.join("sandbox"))
@@ -186,6 +186,19 @@ async fn starts_at_the_same_time_agree_on_one() {
     }
     assert_eq!(sandboxes.iter().filter(|one| !one.is_joined()).count(), 1);
     assert!(sandboxes.iter().all(|one| one.url() == sandboxes[0].url()));
+}
+
+#[tokio::test]
+async fn the_session_of_a_role_that_is_gone_is_nobodys() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Sandbox::start(seed(), dir(folder.path())).await.unwrap();
+    let keys = assume(&first, &role_arn(CUSTOMER, "all"), EXTERNAL_ID).await;
+    first.shutdown().await;
+    let second = Sandbox::start(Seed::new(), dir(folder.path()))
+        .await
+        .unwrap();
+    let result = s3(&second, of_session(&keys)).list_buckets().send().await;
+    assert_eq!(refusal(result), is(403, "InvalidAccessKeyId"));
 }
 
 #[tokio::test]
