@@ -20,7 +20,7 @@ from sandbox_process import FLOWRUN, ROOT
 # What the cards need for times that the examples do not have. Whoever adds an action to a card adds
 # an example or a flow to `MORE` that needs it, or says here why there is none.
 UNUSED = {
-    # A part of every upload, asked for when one fails half-way.
+    # What an upload needs that fails half-way: see `REFUSED`.
     "s3:AbortMultipartUpload",
 }
 # What moto lets pass beside: it asks for the action of the method and of a part of the query, and
@@ -42,6 +42,21 @@ cards:
     with: { bucket: reports-vault, key: gone.txt }
 """,
 }
+# An upload in parts that S3 refuses at the end.
+REFUSED = """
+flow: refused
+connections: { vault: demo-vault }
+cards:
+  first:
+    card: s3.upload
+    connection: vault
+    with: { bucket: reports-vault, key: a.bin, text: "x" }
+  second:
+    after: first
+    card: s3.upload
+    connection: vault
+    with: { bucket: reports-vault, key: a.bin, file: big.bin, if_none_match: true }
+"""
 REGION = "eu-central-1"
 MOTO_ACCOUNT = "123456789012"
 VERSION = "2012-10-17"
@@ -246,6 +261,18 @@ class LeastPrivilege(unittest.TestCase):
     def test_in_the_sandbox(self):
         unused = self.judged(SandboxJudge())
         self.assertEqual(set(unused), UNUSED, unused)
+
+    def test_a_refused_upload_in_the_sandbox(self):
+        judge = SandboxJudge()
+        self.addCleanup(judge.stop)
+        (judge.folder / "big.bin").write_bytes(bytes(17 << 20))
+        needed = judge.needed(REFUSED)
+        action = "s3:AbortMultipartUpload"
+        fewer = {name: without(whole, action) for name, whole in needed.items()}
+        for policies, is_denied in [(needed, False), (fewer, True)]:
+            outcome = judge.run(policies)
+            self.assertIn("precondition_failed", outcome.stderr)
+            self.assertEqual(f"not allowed {action}" in outcome.stderr, is_denied, outcome.stderr)
 
     def test_in_moto(self):
         unused = self.judged(MotoJudge())
