@@ -11,6 +11,7 @@
 mod common;
 mod making;
 mod managing;
+mod other_servers;
 mod proofs;
 mod sealing;
 

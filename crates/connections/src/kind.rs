@@ -125,3 +125,36 @@ pub(crate) trait Kind {
         connection: &'a Connection,
     ) -> BoxFuture<'a, Result<Proof, CardError>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::KINDS;
+    use crate::file::entries;
+
+    const DOCUMENT: &str = include_str!("../../../docs/connections.md");
+
+    #[test]
+    fn the_documentation_has_every_key_and_its_files_are_read() {
+        for kind in KINDS {
+            for key in kind.keys {
+                assert!(
+                    DOCUMENT.contains(&format!("`{}`", key.name)),
+                    "{}",
+                    key.name
+                );
+            }
+        }
+        let blocks: Vec<&str> = DOCUMENT
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| Some(rest.split_once("```")?.0))
+            .collect();
+        assert!(blocks.len() >= 3);
+        for block in blocks {
+            let path = Path::new("docs/connections.md");
+            entries::parse(block, path).unwrap_or_else(|error| panic!("{block}{error}"));
+        }
+    }
+}

@@ -254,6 +254,28 @@ pub(crate) struct PlaceArguments {
     pub(crate) dual_stack: bool,
 }
 
+impl PlaceArguments {
+    /// Whether something is said that only connections of kind `aws_s3` have.
+    pub(crate) fn is_of_aws(&self) -> bool {
+        self.region.is_some()
+            || self.endpoint.is_some()
+            || self.base.is_some()
+            || self.profile.is_some()
+            || self.access_key_id.is_some()
+            || self.secret_access_key.is_some()
+            || self.session_token.is_some()
+            || self.fips
+            || self.dual_stack
+    }
+}
+
+impl EditConnection {
+    /// Whether something is said that only connections of kind `aws_s3` have.
+    pub(crate) fn is_of_aws(&self) -> bool {
+        self.role_arn.is_some() || self.accept_unsafe.is_some() || self.place.is_of_aws()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BaseName {
     /// AWS's default chain

@@ -415,6 +415,33 @@ async fn a_name_that_changes_its_address_gains_nothing() {
 }
 
 #[tokio::test]
+async fn s3_and_sts_at_a_url_are_guarded_like_that() {
+    let server = Server::start(|_| answer(404, ""));
+    let place = ("127.0.0.2", server.port());
+    let decoy = Server::on(TcpListener::bind(place).unwrap(), |_| answer(404, ""));
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!(
+        "s3: {{ type: aws_s3, endpoint: 'http://s3.test:{}', region: us-east-1, allow: [127.0.0.1], \
+         access_key_id: AKIA, secret_access_key: {{ file: secret }} }}",
+        server.port()
+    );
+    std::fs::write(folder.path().join(FILE_NAME), file).unwrap();
+    std::fs::write(folder.path().join("secret"), "canary").unwrap();
+    let mut store = ConnectionStore::open(folder.path(), None, None).unwrap();
+    store.bases.lookup = Arc::new(Rebinding(AtomicUsize::new(0)));
+    let connection = store.list().next().unwrap();
+    store.prove(connection).await.unwrap();
+    let failure = store.prove(connection).await.unwrap_err().to_string();
+    assert!(
+        failure.starts_with(
+            "the name `s3.test` leads to `127.0.0.2`, which is this machine itself (connection: s3"
+        ),
+        "{failure}"
+    );
+    assert_eq!((server.asked().len(), decoy.asked().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn paths_stay_below_the_url() {
     let server = Server::start(|_| answer(200, ""));
     let bench = Bench::new(&format!("url: '{}/v1'", server.url));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flowrun_connections::{Connection, Edit, SecretSource, move_proof, rename_file_entry};
+use flowrun_connections::{Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry};
 
 use super::{
     aws, aws_mut, new::apply, new::base, next_command, say_done, share::told, used_by::Use, write,
@@ -20,6 +20,12 @@ pub(super) fn edit(
     arguments: &EditConnection,
 ) -> Result<Exit, Exit> {
     let mut new = old.clone();
+    if let Some(definition) = old.http() {
+        new.description = arguments.description.clone().or(new.description);
+        new.definition = edited_http(definition, arguments)?.into();
+        let is_other = new.definition != old.definition;
+        return save(folder, old, &new, is_other);
+    }
     let was = aws(old)?;
     if arguments.role_arn.is_some() && was.role_arn.is_none() {
         render::error(
@@ -61,14 +67,41 @@ pub(super) fn edit(
         is.accept_unsafe = None;
     }
     set(&mut is.accept_unsafe, &arguments.accept_unsafe);
-    if new == *old {
+    save(folder, old, &new, is_other)
+}
+
+/// A server that speaks HTTP with what the arguments can say of one.
+fn edited_http(
+    definition: &HttpDefinition,
+    arguments: &EditConnection,
+) -> Result<HttpDefinition, Exit> {
+    let EditConnection { place, .. } = arguments;
+    if arguments.is_of_aws() {
+        render::error(
+            "of a connection of type `http` only `--description`, `--ca` and `--allow` are edited \
+             from here",
+            Some("change the rest in its file"),
+        );
+        return Err(Exit::Invalid);
+    }
+    let mut definition = definition.clone();
+    definition.ca = place.ca.clone().or(definition.ca);
+    if !place.allow.is_empty() {
+        definition.allow.clone_from(&place.allow);
+    }
+    Ok(definition)
+}
+
+/// Writes what has changed; another role or server has to be proven anew.
+fn save(folder: &Path, old: &Connection, new: &Connection, is_other: bool) -> Result<Exit, Exit> {
+    if new == old {
         render::error(
             "there is nothing to change",
             Some("`flowrun connections edit --help` lists what can be"),
         );
         return Err(Exit::Invalid);
     }
-    write(&old.file, &Edit::Replace { old, new: &new })?;
+    write(&old.file, &Edit::Replace { old, new })?;
     say_done(&format!("changed in {}", old.file.display()));
     if is_other {
         plain::print(&format!(

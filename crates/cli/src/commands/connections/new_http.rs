@@ -22,15 +22,9 @@ pub(super) fn make(asker: &Asker, arguments: &NewConnection) -> Result<Made, Exi
         || arguments.trust == TrustBy::Principal
         || arguments.by.account_id.is_some()
         || !arguments.by.principals.is_empty()
-        || place.endpoint.is_some()
-        || place.region.is_some()
-        || place.base.is_some()
-        || place.profile.is_some()
-        || place.access_key_id.is_some()
-        || place.secret_access_key.is_some()
-        || place.session_token.is_some()
-        || place.fips
-        || place.dual_stack;
+        || arguments.make_sandbox
+        || !arguments.role.flows.is_empty()
+        || place.is_of_aws();
     if is_of_aws {
         return Err(invalid(
             "options of roles, regions, endpoints and access keys are for `--kind aws_s3`",
