@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use flowrun_connections::{Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry};
+use flowrun_connections::{
+    Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry,
+};
 
 use super::{
     aws, aws_mut, new::apply, new::base, next_command, say_done, share::told, used_by::Use, write,
@@ -109,7 +111,7 @@ fn save(folder: &Path, old: &Connection, new: &Connection, is_other: bool) -> Re
             next_command(folder, &format!("test {}", new.nickname))
         ));
     }
-    for field in sealed_for_another(old, &new) {
+    for field in sealed_for_another(old, new) {
         let words = format!("seal {} {field}", new.nickname);
         plain::print(&format!(
             "`{field}` is sealed for the server that the connection led to: seal it anew: {}",
