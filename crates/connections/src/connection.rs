@@ -11,7 +11,7 @@ use serde::de::MapAccess;
 use serde_json::Value as Json;
 
 use crate::{
-    AwsS3, AwsS3Definition, ConnectionStore, Http, HttpDefinition, Proof,
+    AwsS3, AwsS3Definition, ConnectionStore, Http, HttpDefinition, Member, Proof, Trust,
     attribution::Attribution,
     file::entries::check_nickname,
     kind::{Kind, KindSpec, Opening, SecretField, Session},
@@ -26,6 +26,8 @@ pub struct Connection {
     pub description: Option<String>,
     /// What the keys of its kind say.
     pub definition: Definition,
+    /// Its place in the set that it is a member of.
+    pub member: Option<Member>,
     /// The file that defines it.
     pub file: PathBuf,
 }
@@ -51,6 +53,7 @@ impl Connection {
             nickname: nickname.into(),
             description: None,
             definition: definition.into(),
+            member: None,
             file: file.into(),
         }
     }
@@ -97,11 +100,32 @@ impl Connection {
     /// # Errors
     /// The first that is broken.
     pub fn check(&self) -> Result<(), String> {
-        check_nickname(&self.nickname)?;
-        self.definition.check()
+        check_nickname(self.entry())?;
+        let is_named = |member: &Member| self.nickname == member.set.nickname(&member.account);
+        if !self.member.as_ref().is_none_or(is_named) {
+            return Err(format!(
+                "`{}` is named by its set and account",
+                self.nickname
+            ));
+        }
+        self.definition
+            .check()
+            .map_err(|problem| match &self.member {
+                Some(_) => format!("`{}`: {problem}", self.nickname),
+                None => problem,
+            })
     }
 
-    /// Whether it waits for its role; see [`AwsS3Definition::is_pending`].
+    /// The name of its entry in its file: that of its set, or its own.
+    pub fn entry(&self) -> &str {
+        match &self.member {
+            Some(member) => &member.set.name,
+            None => &self.nickname,
+        }
+    }
+
+    /// Whether it waits for its role, see [`AwsS3Definition::is_pending`], or as a member of a set
+    /// for its External ID.
     pub fn is_pending(&self) -> bool {
         self.aws().is_some_and(|aws| aws.is_pending())
     }
@@ -222,6 +246,17 @@ impl AwsConnection<'_> {
         let source_identity = self.source_identity.as_ref();
         Attribution::of(source_identity, &self.session_tags, run)
             .map_err(|failure| failure.context("connection", self.nickname))
+    }
+
+    /// As [`Connection::is_pending`].
+    pub fn is_pending(&self) -> bool {
+        self.definition.is_pending() || self.lacks_external_id()
+    }
+
+    /// Whether it is a member of a set that has no External ID yet. Its role is known by then, and
+    /// would be assumed without one.
+    pub(crate) fn lacks_external_id(&self) -> bool {
+        self.whole.member.is_some() && self.trust == Trust::ExternalId && self.external_id.is_none()
     }
 }
 

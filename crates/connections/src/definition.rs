@@ -155,9 +155,13 @@ impl RoleArn {
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
     pub fn parse(text: &str) -> Result<Self, String> {
         let problem = || {
+            let of_a_set = match text.contains("{account}") {
+                true => "; `{account}` stands in the role of a set, which has `members`",
+                false => "",
+            };
             format!(
                 "`{}` is not the ARN of a role, which looks like \
-                 `arn:aws:iam::111122223333:role/NAME`",
+                 `arn:aws:iam::111122223333:role/NAME`{of_a_set}",
                 text.escape_debug()
             )
         };

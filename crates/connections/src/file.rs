@@ -1,6 +1,7 @@
 //! Finds and reads a `connections.yaml`.
 
 pub(crate) mod entries;
+pub(crate) mod members;
 pub(crate) mod scalar;
 
 use std::{

@@ -53,6 +53,22 @@ pub(crate) fn refuse_pending(connection: AwsConnection<'_>) -> Result<(), CardEr
     if !connection.is_pending() {
         return Ok(());
     }
+    let member = connection.whole.member.as_ref();
+    if let Some(member) = member.filter(|_| connection.lacks_external_id()) {
+        return Err(refused(
+            connection,
+            format!(
+                "the connection `{}` is not finished: it has no External ID yet",
+                connection.nickname
+            ),
+        )
+        .help(format!(
+            "run `flowrun connections add-member {} --account {}{}`",
+            member.set.name,
+            member.account,
+            in_folder(connection)
+        )));
+    }
     Err(refused(
         connection,
         format!(

@@ -17,6 +17,18 @@
 //!   base: environment
 //! ```
 //!
+//! An entry with `members` is a set: a connection `org-members/012345678901` for each of them, with
+//! the role in its account and an External ID of its own.
+//!
+//! ```yaml
+//! org-members:
+//!   type: aws_s3
+//!   role_arn: "arn:aws:iam::{account}:role/Backup"
+//!   members:
+//!     - { account: "012345678901", external_id: flowrun-5d4140 }
+//!     - { account: "111122223333", external_id: flowrun-2a1b9f, region: us-east-1 }
+//! ```
+//!
 //! `endpoint: sandbox` with `base: sandbox` is the embedded sandbox; one needs the other, so that
 //! AWS credentials never go there and its own never leave it.
 //!
@@ -48,6 +60,7 @@ mod sealed;
 mod secret;
 mod session;
 mod session_name;
+mod set;
 mod store;
 mod sts;
 #[cfg(test)]
@@ -81,5 +94,6 @@ pub use sealed::{
 };
 pub use secret::{MAX_SECRET_BYTES, SealedSecrets, SecretPlace, SecretSource};
 pub use session::{AwsS3, AwsSession, AwsSessionParts};
+pub use set::{ConnectionSet, MAX_MEMBERS, Member, OwnValues, RolePattern, check_account};
 pub use store::ConnectionStore;
 pub use trust::{Trusted, trust_policy};

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     fmt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -60,7 +61,7 @@ struct SessionKey {
 impl ConnectionStore {
     /// Reads the connections that flows in a folder see: those of the `connections.yaml` there or
     /// in the nearest folder above, then those of the one in the user's configuration folder. A
-    /// nickname in the first hides the same one in the second. Without either file the store is
+    /// nickname in the first hides the same one in the second, and so does the name of a set. Without either file the store is
     /// empty.
     ///
     /// The environment is not looked at: the caller says where the user's folder is, usually
@@ -96,10 +97,14 @@ impl ConnectionStore {
             None => None,
         };
         for path in near.into_iter().chain(user) {
+            let taken: HashSet<String> = connections
+                .values()
+                .map(|known: &Arc<Connection>| known.entry().to_owned())
+                .collect();
             for connection in file::read(&path)? {
-                connections
-                    .entry(connection.nickname.clone())
-                    .or_insert_with(|| Arc::new(connection));
+                if !taken.contains(connection.entry()) {
+                    connections.insert(connection.nickname.clone(), Arc::new(connection));
+                }
             }
         }
         Ok(Self {
@@ -120,6 +125,14 @@ impl ConnectionStore {
     /// The connections, those near the flow first, each with the file that defines it.
     pub fn list(&self) -> impl Iterator<Item = &Connection> {
         self.connections.values().map(Arc::as_ref)
+    }
+
+    /// The members of a set, in its order; none where there is no such set.
+    pub fn members<'s>(&'s self, set: &'s str) -> impl Iterator<Item = &'s Connection> {
+        self.list().filter(move |connection| {
+            let member = connection.member.as_ref();
+            member.is_some_and(|member| member.set.name == set)
+        })
     }
 
     /// The base that a connection starts from.
@@ -215,6 +228,19 @@ impl Connections for ConnectionStore {
 
     fn nicknames(&self) -> Vec<String> {
         self.connections.keys().cloned().collect()
+    }
+
+    fn members(&self, set: &str) -> Option<Vec<String>> {
+        let members = ConnectionStore::members(self, set);
+        let members: Vec<String> = members.map(|member| member.nickname.clone()).collect();
+        (!members.is_empty()).then_some(members)
+    }
+
+    fn sets(&self) -> Vec<String> {
+        let members = self.list().filter_map(|known| known.member.as_ref());
+        let mut sets: Vec<String> = members.map(|member| member.set.name.clone()).collect();
+        sets.dedup();
+        sets
     }
 
     fn session(

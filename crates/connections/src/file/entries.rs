@@ -8,10 +8,13 @@ use std::{
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, MapAccess, Visitor},
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor},
 };
 
-use super::scalar::{Scalar, one_of};
+use super::{
+    members::SetSeed,
+    scalar::{Scalar, one_of},
+};
 use crate::{
     AwsS3Definition, Connection, Definition, StoreError, definition::is_word, kind::KINDS,
 };
@@ -24,8 +27,8 @@ const MAX_OPEN_BRACKETS: usize = 100;
 pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Connection>, StoreError> {
     refuse_deep_nesting(text, path)?;
     let yaml = serde_yaml::Deserializer::from_str(text);
-    let kinds = &kinds(text);
-    let entries = yaml.deserialize_any(FileVisitor { kinds, path });
+    let forms = &forms(text);
+    let entries = yaml.deserialize_any(FileVisitor { forms, path });
     entries.map_err(|error| {
         let (line, column) = error
             .location()
@@ -44,18 +47,24 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Connection>, StoreErr
     })
 }
 
-/// The kinds of the connections of a text, by nickname: `type` need not be the first key, and which
-/// others there are is a matter of the kind. What is wrong is found when the entries are read.
-fn kinds(text: &str) -> HashMap<String, String> {
-    #[derive(Deserialize)]
-    struct Typed {
-        r#type: String,
-    }
-    let entries: Result<HashMap<String, Typed>, _> = serde_yaml::from_str(text);
-    let kinds = entries.unwrap_or_default().into_iter();
-    kinds
-        .map(|(nickname, entry)| (nickname, entry.r#type))
-        .collect()
+/// What the entries of a text are, by name: `type` need not be the first key, and which others there
+/// are is a matter of the kind. What is wrong is found when the entries are read.
+fn forms(text: &str) -> HashMap<String, Form> {
+    serde_yaml::from_str(text).unwrap_or_default()
+}
+
+/// What an entry is.
+#[derive(Default, Deserialize)]
+struct Form {
+    #[serde(default)]
+    r#type: String,
+    /// Whether it has members.
+    #[serde(default, rename = "members", deserialize_with = "there")]
+    is_set: bool,
+}
+
+fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// Counts brackets wherever they stand, in text and comments too: it only has to be a bound.
@@ -82,8 +91,8 @@ pub(crate) fn refuse_deep_nesting(text: &str, path: &Path) -> Result<(), StoreEr
 }
 
 struct FileVisitor<'a> {
-    /// The kinds, by nickname.
-    kinds: &'a HashMap<String, String>,
+    /// By nickname.
+    forms: &'a HashMap<String, Form>,
     path: &'a Path,
 }
 
@@ -114,7 +123,13 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
                 Err(format!("the nickname `{text}` stands twice"))
             }
         }))? {
-            let kind = self.kinds.get(&nickname).map_or("", String::as_str);
+            let form = self.forms.get(&nickname);
+            if form.is_some_and(|form| form.is_set) {
+                let (name, path) = (nickname, self.path);
+                connections.extend(entries.next_value_seed(SetSeed { name, path })?);
+                continue;
+            }
+            let kind = form.map_or("", |form| &form.r#type);
             connections.push(entries.next_value_seed(ConnectionSeed {
                 definition:
                     Definition::of_kind(kind).unwrap_or_else(|| AwsS3Definition::default().into()),
