@@ -14,6 +14,7 @@ mod managing;
 mod other_servers;
 mod proofs;
 mod sealing;
+mod sets;
 
 use common::Folder;
 
