@@ -9,6 +9,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod environments;
 mod making;
 mod managing;
 mod other_servers;

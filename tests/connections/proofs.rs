@@ -182,6 +182,7 @@ fn roles_are_proven() {
         "health": "not_verified",
         "accept_unsafe": null,
         "proven_at": "WHEN",
+        "environment": null,
         "file": "FOLDER/connections.yaml"
       },
       {
@@ -194,6 +195,7 @@ fn roles_are_proven() {
         "health": "unsafe",
         "accept_unsafe": null,
         "proven_at": "WHEN",
+        "environment": null,
         "file": "FOLDER/connections.yaml"
       },
       {
@@ -206,6 +208,7 @@ fn roles_are_proven() {
         "health": "unsafe",
         "accept_unsafe": null,
         "proven_at": "WHEN",
+        "environment": null,
         "file": "FOLDER/connections.yaml"
       },
       {
@@ -218,6 +221,7 @@ fn roles_are_proven() {
         "health": "not_verified",
         "accept_unsafe": null,
         "proven_at": "WHEN",
+        "environment": null,
         "file": "FOLDER/connections.yaml"
       },
       {
@@ -230,6 +234,7 @@ fn roles_are_proven() {
         "health": "not_applicable",
         "accept_unsafe": null,
         "proven_at": "WHEN",
+        "environment": null,
         "file": "FOLDER/connections.yaml"
       }
     ]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use flowrun_connections::Environment;
 
 pub(crate) use self::connections::{
     AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
@@ -42,6 +43,10 @@ pub(crate) struct Cli {
     /// Say more about what happens: -v for decisions, -vv for details
     #[arg(short, long, action = ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
+    /// Use the connections of `connections.NAME.yaml`, and no others
+    #[arg(long, global = true, value_name = "NAME", env = "FLOWRUN_ENVIRONMENT")]
+    #[arg(value_parser = Environment::parse)]
+    pub(crate) environment: Option<Environment>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowrun_card::Registry;
-use flowrun_connections::ConnectionStore;
+use flowrun_connections::{ConnectionStore, Environment, StoreError};
 use flowrun_engine::{CheckOptions, Checked, Engine};
 
 use crate::{
@@ -24,35 +24,72 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) registry: Registry,
     pub(crate) verbose: u8,
+    /// Whose connections are meant; none for those of `connections.yaml`.
+    pub(crate) environment: Option<Environment>,
 }
 
 impl Context {
-    pub(crate) fn new(registry: Registry, verbose: u8) -> Self {
+    pub(crate) fn new(registry: Registry, verbose: u8, environment: Option<Environment>) -> Self {
         render::panics();
         render::logging(verbose);
-        Self { registry, verbose }
+        Self {
+            registry,
+            verbose,
+            environment,
+        }
     }
 
     /// The engine for flows in a folder.
     pub(crate) fn engine(&self, folder: &Path) -> Result<Engine, Exit> {
-        let store = open_connections(folder)?;
+        let store = self.open_connections(folder)?;
         Ok(Engine::builder()
             .registry(self.registry.clone())
             .connections(store)
             .redactor(render::redactor().clone())
             .build())
     }
+
+    /// The connections that a folder sees: `connections.yaml` there or above, then the user's own;
+    /// in an environment, that one's files.
+    pub(crate) fn open_connections(&self, folder: &Path) -> Result<ConnectionStore, Exit> {
+        open_connections(folder, self.environment.as_ref())
+    }
 }
 
-/// The connections that a folder sees: `connections.yaml` there or above, then the user's own.
-pub(crate) fn open_connections(folder: &Path) -> Result<ConnectionStore, Exit> {
-    let sandbox = Arc::new(EmbeddedSandbox::default());
-    let store = ConnectionStore::open(folder, user_folder().as_deref(), Some(sandbox));
-    let store = store.map_err(|error| {
+pub(crate) fn open_connections(
+    folder: &Path,
+    environment: Option<&Environment>,
+) -> Result<ConnectionStore, Exit> {
+    let (user, sandbox) = (user_folder(), Arc::new(EmbeddedSandbox::default()));
+    let opened = match environment {
+        None => ConnectionStore::open(folder, user.as_deref(), Some(sandbox)),
+        Some(name) => ConnectionStore::open_in(name, folder, user.as_deref(), Some(sandbox)),
+    };
+    let opened = opened.map_err(|error| {
+        let help = match &error {
+            StoreError::NoEnvironment { environment, .. } => Some(format!(
+                "make its first connection: `flowrun connections new --environment {environment}`"
+            )),
+            _ => None,
+        };
+        render::error(&error.to_string(), help.as_deref());
+        Exit::Connection
+    })?;
+    Ok(opened.with_sealed(identities()))
+}
+
+/// As [`Context::open_connections`], to make the first connection of an environment, too.
+pub(crate) fn begin_connections(context: &Context, folder: &Path) -> Result<ConnectionStore, Exit> {
+    let Some(environment) = &context.environment else {
+        return context.open_connections(folder);
+    };
+    let (user, sandbox) = (user_folder(), Arc::new(EmbeddedSandbox::default()));
+    let begun = ConnectionStore::begin_in(environment, folder, user.as_deref(), Some(sandbox));
+    let begun = begun.map_err(|error| {
         render::error(&error.to_string(), None);
         Exit::Connection
     })?;
-    Ok(store.with_sealed(identities()))
+    Ok(begun.with_sealed(identities()))
 }
 
 /// The folder that a flow's relative paths start from: its own.

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flowrun_connections::Environment;
+
 /// How deep folders are searched.
 const MAX_DEPTH: usize = 16;
 /// How many files a search finds at most.
@@ -26,6 +28,7 @@ impl Kind {
     pub(crate) fn of(path: &Path) -> Self {
         match path.file_name().and_then(|name| name.to_str()) {
             Some("connections.yaml") => Kind::Connections,
+            _ if Environment::of_file(path).is_some() => Kind::Connections,
             Some("sandbox.yaml") => Kind::Seed,
             _ => Kind::Flow,
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::without_number;
+use crate::{Environment, base::without_number};
 
 /// A connection file that cannot be used. The message names the file, and the line and column
 /// where there is one.
@@ -20,6 +20,17 @@ pub enum StoreError {
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// The environment that was named has no connection file.
+    #[error(
+        "{}: the environment `{environment}` has no connections, because this file is not there",
+        path.display()
+    )]
+    NoEnvironment {
+        /// The file.
+        path: PathBuf,
+        /// The environment.
+        environment: Environment,
     },
     /// The file is not a regular file, such as a folder.
     #[error("{}: this is not a regular file", path.display())]

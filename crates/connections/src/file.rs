@@ -10,52 +10,88 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Connection, StoreError};
+use crate::{Connection, Environment, StoreError};
 
 /// The name of connection files.
 pub const FILE_NAME: &str = "connections.yaml";
 /// The longest connection file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Where a new connection of a folder is written: the file in the folder or in the nearest folder
-/// above that has one; else one that is to be made in the folder.
-///
-/// # Errors
-/// Where a file of that name is there and cannot be looked at.
-pub fn file_for(folder: &Path) -> Result<PathBuf, StoreError> {
-    if let Some(path) = find_above(folder)? {
-        return Ok(path);
+/// The name of the connection file of an environment, or of none.
+fn name_for(environment: Option<&Environment>) -> String {
+    match environment {
+        Some(environment) => format!("connections.{environment}.yaml"),
+        None => FILE_NAME.to_owned(),
     }
-    let folder = std::path::absolute(folder).map_err(|source| StoreError::Read {
-        path: folder.to_owned(),
-        source,
-    })?;
-    Ok(folder.join(FILE_NAME))
 }
 
-/// The connection file of a folder: in the folder itself, or in the nearest folder above it.
+/// Where a new connection of a folder is written: the file in the folder or in the nearest folder
+/// above that has one; else one that is to be made in the folder. The file of an environment stands
+/// beside the nearest `connections.yaml`, where there is one.
 ///
 /// # Errors
 /// Where a file of that name is there and cannot be looked at.
-pub(crate) fn find_above(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let folder = std::path::absolute(folder).map_err(|source| StoreError::Read {
-        path: folder.to_owned(),
-        source,
-    })?;
-    for folder in folder.ancestors() {
-        if let Some(path) = find_in(folder)? {
-            return Ok(Some(path));
+pub fn file_for(folder: &Path, environment: Option<&Environment>) -> Result<PathBuf, StoreError> {
+    let place = match environment {
+        Some(_) => nearest(folder, environment)?,
+        None => None,
+    };
+    let place = match place {
+        Some(place) => Some(place),
+        None => nearest(folder, None)?,
+    };
+    match place {
+        Some(place) => Ok(place.join(name_for(environment))),
+        None => Ok(absolute(folder)?.join(name_for(environment))),
+    }
+}
+
+/// The connection file of a folder: in the folder itself, or in the nearest folder above it. That
+/// of an environment is not looked for above the nearest `connections.yaml`.
+///
+/// # Errors
+/// Where a file of that name is there and cannot be looked at.
+pub(crate) fn find_above(
+    folder: &Path,
+    environment: Option<&Environment>,
+) -> Result<Option<PathBuf>, StoreError> {
+    let place = nearest(folder, environment)?;
+    Ok(place.map(|place| place.join(name_for(environment))))
+}
+
+/// The nearest folder that has the connection file of an environment, or of none; nothing where a
+/// nearer one has a `connections.yaml` alone.
+fn nearest(
+    folder: &Path,
+    environment: Option<&Environment>,
+) -> Result<Option<PathBuf>, StoreError> {
+    for folder in absolute(folder)?.ancestors() {
+        if find_in(folder, environment)?.is_some() {
+            return Ok(Some(folder.to_owned()));
+        }
+        if environment.is_some() && find_in(folder, None)?.is_some() {
+            return Ok(None);
         }
     }
     Ok(None)
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf, StoreError> {
+    std::path::absolute(folder).map_err(|source| StoreError::Read {
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// The connection file in a folder.
 ///
 /// # Errors
 /// As [`find_above`].
-pub(crate) fn find_in(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let path = folder.join(FILE_NAME);
+pub(crate) fn find_in(
+    folder: &Path,
+    environment: Option<&Environment>,
+) -> Result<Option<PathBuf>, StoreError> {
+    let path = folder.join(name_for(environment));
     match path.try_exists() {
         Ok(true) => Ok(Some(path)),
         Ok(false) => Ok(None),
@@ -156,10 +192,35 @@ mod tests {
         std::fs::create_dir_all(&deep).unwrap();
         let upper = folder.path().join("a").join(FILE_NAME);
         std::fs::write(&upper, "").unwrap();
-        assert_eq!(find_above(&deep).unwrap(), Some(upper.clone()));
+        let found = |folder: &Path| find_above(folder, None).unwrap();
+        assert_eq!(found(&deep), Some(upper.clone()));
         let near = deep.join(FILE_NAME);
         std::fs::write(&near, "").unwrap();
-        assert_eq!(find_above(&deep).unwrap(), Some(near));
-        assert_eq!(find_above(&folder.path().join("a")).unwrap(), Some(upper));
+        assert_eq!(found(&deep), Some(near));
+        assert_eq!(found(&folder.path().join("a")), Some(upper));
+    }
+
+    /// The file of an environment further up is of other flows.
+    #[test]
+    fn the_file_of_an_environment_is_beside_the_nearest_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (top, deep) = (folder.path().join("a"), folder.path().join("a/b/c"));
+        std::fs::create_dir_all(&deep).unwrap();
+        let prod = Environment::parse("prod").unwrap();
+        let found = || find_above(&deep, Some(&prod)).unwrap();
+        let wanted = || file_for(&deep, Some(&prod)).unwrap();
+        assert_eq!(
+            (found(), wanted()),
+            (None, deep.join("connections.prod.yaml"))
+        );
+        std::fs::write(top.join("connections.prod.yaml"), "").unwrap();
+        let upper = top.join("connections.prod.yaml");
+        assert_eq!((found(), wanted()), (Some(upper.clone()), upper));
+        let near = folder.path().join("a/b/connections.yaml");
+        std::fs::write(&near, "").unwrap();
+        let beside = near.with_file_name("connections.prod.yaml");
+        assert_eq!((found(), wanted()), (None, beside.clone()));
+        std::fs::write(&beside, "").unwrap();
+        assert_eq!((found(), wanted()), (Some(beside.clone()), beside));
     }
 }

@@ -3,7 +3,7 @@
 
 use flowrun_card::{CardError, ErrorKind};
 
-use crate::{AwsConnection, Health, record::Records};
+use crate::{AwsConnection, Environment, Health, record::Records};
 
 /// Refuses a connection that flows may not use.
 ///
@@ -83,12 +83,16 @@ pub(crate) fn refuse_pending(connection: AwsConnection<'_>) -> Result<(), CardEr
     )))
 }
 
-/// The option by which a command finds the connection from wherever it is called: flows of other
+/// The options by which a command finds the connection from wherever it is called: flows of other
 /// folders see it too.
 fn in_folder(connection: AwsConnection<'_>) -> String {
-    match connection.file.parent() {
+    let folder = match connection.file.parent() {
         Some(folder) => format!(" --folder {}", folder.display()),
         None => String::new(),
+    };
+    match Environment::of_file(connection.file) {
+        Some(environment) => format!("{folder} --environment {environment}"),
+        None => folder,
     }
 }
 

@@ -44,6 +44,7 @@ mod credentials;
 mod definition;
 mod disk;
 mod edit;
+mod environment;
 mod error;
 mod external_id;
 mod file;
@@ -75,6 +76,7 @@ pub use definition::{
     check_external_id, check_region, partition_of,
 };
 pub use edit::{Edit, EditError, edit_file};
+pub use environment::Environment;
 pub use error::StoreError;
 pub use external_id::{is_own_external_id, new_external_id};
 pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for};

@@ -16,7 +16,6 @@ use crate::{
     proof::digest,
 };
 
-const RECORD_FILE: &str = "connections.json";
 /// The version of the file's form.
 const VERSION: u32 = 1;
 /// The longest record that is read or written, in bytes.
@@ -107,8 +106,10 @@ impl Records {
     }
 }
 
+/// Each connection file of a folder has its own: `connections.json`, `connections.prod.json`.
 fn path_of(connection_file: &Path) -> PathBuf {
-    disk::state_folder(connection_file).join(RECORD_FILE)
+    let name = Path::new(connection_file.file_name().unwrap_or_default()).with_extension("json");
+    disk::state_folder(connection_file).join(name)
 }
 
 fn too_long() -> String {

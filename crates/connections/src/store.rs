@@ -4,7 +4,7 @@ use std::{
     any::Any,
     collections::HashSet,
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
@@ -18,7 +18,8 @@ use flowrun_card::{
 use indexmap::IndexMap;
 
 use crate::{
-    AwsConnection, AwsSession, AwsSessionParts, Connection, SandboxPort, SealedSecrets, StoreError,
+    AwsConnection, AwsSession, AwsSessionParts, Connection, Environment, SandboxPort,
+    SealedSecrets, StoreError,
     base::{Bases, Loaded},
     credentials::{Renewing, Source},
     file::{self, FILE_NAME},
@@ -58,6 +59,28 @@ struct SessionKey {
     scope: Scope,
 }
 
+/// The files that are read.
+pub(crate) struct Files {
+    near: Option<PathBuf>,
+    user: Option<PathBuf>,
+}
+
+impl Files {
+    pub(crate) fn of(
+        flow_folder: &Path,
+        user_folder: Option<&Path>,
+        environment: Option<&Environment>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            near: file::find_above(flow_folder, environment)?,
+            user: match user_folder {
+                Some(folder) => file::find_in(folder, environment)?,
+                None => None,
+            },
+        })
+    }
+}
+
 impl ConnectionStore {
     /// Reads the connections that flows in a folder see: those of the `connections.yaml` there or
     /// in the nearest folder above, then those of the one in the user's configuration folder. A
@@ -77,26 +100,56 @@ impl ConnectionStore {
         sandbox: Option<Arc<dyn SandboxPort>>,
     ) -> Result<Self, StoreError> {
         Self::open_at(
-            flow_folder,
-            user_folder,
+            Files::of(flow_folder, user_folder, None)?,
             sandbox,
             SharedTimeSource::default(),
         )
     }
 
-    pub(crate) fn open_at(
+    /// As [`ConnectionStore::open`], but in an environment: the `connections.NAME.yaml` beside the
+    /// nearest `connections.yaml`, or in the nearest folder that has one, and the one in the
+    /// user's folder take the place of both files, as a whole.
+    ///
+    /// # Errors
+    /// As [`ConnectionStore::open`], and where there is no file of the environment.
+    pub fn open_in(
+        environment: &Environment,
         flow_folder: &Path,
         user_folder: Option<&Path>,
+        sandbox: Option<Arc<dyn SandboxPort>>,
+    ) -> Result<Self, StoreError> {
+        let files = Files::of(flow_folder, user_folder, Some(environment))?;
+        if files.near.is_none() && files.user.is_none() {
+            return Err(StoreError::NoEnvironment {
+                path: file::file_for(flow_folder, Some(environment))?,
+                environment: environment.clone(),
+            });
+        }
+        Self::open_at(files, sandbox, SharedTimeSource::default())
+    }
+
+    /// As [`ConnectionStore::open_in`], but for the first connection of an environment: where it
+    /// has no file yet, the store is empty.
+    ///
+    /// # Errors
+    /// As [`ConnectionStore::open`].
+    pub fn begin_in(
+        environment: &Environment,
+        flow_folder: &Path,
+        user_folder: Option<&Path>,
+        sandbox: Option<Arc<dyn SandboxPort>>,
+    ) -> Result<Self, StoreError> {
+        let files = Files::of(flow_folder, user_folder, Some(environment))?;
+        Self::open_at(files, sandbox, SharedTimeSource::default())
+    }
+
+    pub(crate) fn open_at(
+        files: Files,
         sandbox: Option<Arc<dyn SandboxPort>>,
         time: SharedTimeSource,
     ) -> Result<Self, StoreError> {
         let mut connections = IndexMap::new();
-        let near = file::find_above(flow_folder)?;
-        let user = match user_folder {
-            Some(folder) => file::find_in(folder)?,
-            None => None,
-        };
-        for path in near.into_iter().chain(user) {
+        for path in files.near.into_iter().chain(files.user) {
             let taken: HashSet<String> = connections
                 .values()
                 .map(|known: &Arc<Connection>| known.entry().to_owned())

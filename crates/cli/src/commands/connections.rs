@@ -21,7 +21,7 @@ use std::{
 use flowrun_card::CardError;
 use flowrun_connections::{
     AwsConnection, AwsS3Definition, Base, Connection, ConnectionStore, Edit, EditError, Endpoint,
-    HttpDefinition, Identity, Proof, SecretSource, SourceIdentity, Trust, edit_file,
+    Environment, HttpDefinition, Identity, Proof, SecretSource, SourceIdentity, Trust, edit_file,
     is_own_external_id,
 };
 
@@ -29,7 +29,7 @@ use self::{health::Conditions, trust::Wanted};
 use super::policy;
 use crate::{
     args::{Connections, ConnectionsCommand, RoleArguments},
-    context::{self, Context, open_connections},
+    context::{self, Context},
     exit::Exit,
     files,
     render::{self, DIM, GOOD, plain},
@@ -43,7 +43,11 @@ pub(crate) fn run(context: &Context, arguments: &Connections) -> Exit {
 
 fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
     let folder = &arguments.folder;
-    let asker = Asker::new(open_connections(folder)?, folder)?;
+    let store = match &arguments.command {
+        ConnectionsCommand::New(_) => context::begin_connections(context, folder)?,
+        _ => context.open_connections(folder)?,
+    };
+    let asker = Asker::new(store, context, folder)?;
     let store = &asker.store;
     match &arguments.command {
         ConnectionsCommand::New(new) => {
@@ -55,7 +59,7 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             let wanted = wanted(context, Some(&finish.nickname), &finish.role)?;
             new::finish(&asker, connection, finish, &wanted)
         }
-        ConnectionsCommand::List { json } => list::run(store, folder, *json),
+        ConnectionsCommand::List { json } => list::run(&asker, *json),
         ConnectionsCommand::Show { nickname } => {
             render::print(&show(find(store, nickname)?));
             Ok(Exit::Done)
@@ -63,7 +67,7 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
         ConnectionsCommand::Test { nickname, json } => {
             test::run(&asker, find(store, nickname)?, *json)
         }
-        ConnectionsCommand::Edit(edit) => change::edit(folder, find(store, &edit.nickname)?, edit),
+        ConnectionsCommand::Edit(edit) => change::edit(&asker, find(store, &edit.nickname)?, edit),
         ConnectionsCommand::Rename {
             nickname,
             new_nickname,
@@ -145,16 +149,27 @@ pub(super) struct Asker {
     store: ConnectionStore,
     /// The folder that was named.
     folder: PathBuf,
+    environment: Option<Environment>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Asker {
-    pub(super) fn new(store: ConnectionStore, folder: &Path) -> Result<Self, Exit> {
+    pub(super) fn new(
+        store: ConnectionStore,
+        context: &Context,
+        folder: &Path,
+    ) -> Result<Self, Exit> {
         Ok(Self {
             store,
             folder: folder.to_owned(),
+            environment: context.environment.clone(),
             runtime: context::runtime()?,
         })
+    }
+
+    /// A command to type next, which looks where this one looked.
+    fn next_command(&self, words: &str) -> String {
+        next_command(&self.folder, self.environment.as_ref(), words)
     }
 
     fn prove(&self, connection: &Connection) -> Result<Proof, CardError> {
@@ -166,13 +181,20 @@ impl Asker {
     }
 }
 
-/// A command to type next, which looks where this one looked.
-pub(super) fn next_command(folder: &Path, words: &str) -> String {
-    if folder == Path::new(".") {
-        format!("flowrun connections {words}")
-    } else {
-        format!("flowrun connections {words} --folder {}", folder.display())
+/// A command to type next, which looks in that folder and environment.
+pub(super) fn next_command(
+    folder: &Path,
+    environment: Option<&Environment>,
+    words: &str,
+) -> String {
+    let mut command = format!("flowrun connections {words}");
+    if folder != Path::new(".") {
+        write!(command, " --folder {}", folder.display()).ok();
     }
+    if let Some(environment) = environment {
+        write!(command, " --environment {environment}").ok();
+    }
+    command
 }
 
 /// Changes a connection file, and says why where it does not.

@@ -40,7 +40,7 @@ pub(super) fn supply(
         return Ok(None);
     }
     let folder = context::folder_of(&arguments.flow);
-    let mut store = context::open_connections(&folder)?;
+    let mut store = context.open_connections(&folder)?;
     let missing = missing(engine, &store, arguments)?;
     if missing.is_empty() {
         return Ok(None);
@@ -63,7 +63,7 @@ pub(super) fn supply(
             }
             None => {
                 make(context, arguments, store, one, &typed)?;
-                store = context::open_connections(&folder)?;
+                store = context.open_connections(&folder)?;
             }
         }
     }
@@ -104,11 +104,11 @@ fn typed_folder(flow: &Path) -> PathBuf {
 }
 
 /// Tells the commands that make those that are missing.
-pub(super) fn tell(engine: &Engine, arguments: &Run) -> Result<(), Exit> {
+pub(super) fn tell(context: &Context, engine: &Engine, arguments: &Run) -> Result<(), Exit> {
     if arguments.json {
         return Ok(());
     }
-    let store = context::open_connections(&context::folder_of(&arguments.flow))?;
+    let store = context.open_connections(&context::folder_of(&arguments.flow))?;
     let missing = missing(engine, &store, arguments)?;
     if missing.is_empty() {
         return Ok(());
@@ -131,7 +131,10 @@ pub(super) fn tell(engine: &Engine, arguments: &Run) -> Result<(), Exit> {
             format!("new {nickname}{flow}"),
             format!("finish {nickname} --role-arn ARN"),
         ] {
-            let line = format!("  {}", next_command(&folder, &words));
+            let line = format!(
+                "  {}",
+                next_command(&folder, context.environment.as_ref(), &words)
+            );
             // Two aliases may have one nickname.
             if !lines.contains(&line) {
                 lines.push(line);
@@ -196,7 +199,7 @@ fn make(
         nickname: Some(missing.nickname.clone()),
         ..NewConnection::default()
     };
-    let asker = Asker::new(store, folder)?;
+    let asker = Asker::new(store, context, folder)?;
     match new::make(&asker, &connection, &wanted)? {
         Made::Ready => Ok(()),
         Made::Pending(_) => {

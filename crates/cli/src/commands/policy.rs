@@ -17,7 +17,7 @@ use super::connections::{
 };
 use crate::{
     args::{self, PolicyFormat},
-    context::{self, Context},
+    context::Context,
     exit::Exit,
     render::{self, DIM, plain},
 };
@@ -54,7 +54,7 @@ fn execute(context: &Context, arguments: &args::Policy) -> Result<Exit, Exit> {
     }
     let several = needed.len() > 1;
     for one in &needed {
-        let document = document(one, arguments)?;
+        let document = document(context, one, arguments)?;
         if several {
             plain::print(&format!("{}:", one.name));
         }
@@ -144,14 +144,14 @@ fn partition(needed: &Needed, arguments: &args::Policy) -> Result<String, Exit> 
     }
 }
 
-fn document(needed: &Needed, arguments: &args::Policy) -> Result<String, Exit> {
+fn document(context: &Context, needed: &Needed, arguments: &args::Policy) -> Result<String, Exit> {
     let partition = partition(needed, arguments)?;
     let policy = policy(needed, &partition, arguments)?;
     if arguments.format == PolicyFormat::Json && !arguments.trust {
         return documents(&policy);
     }
     let trust = match arguments.trust {
-        true => Some(trust_policy(needed, arguments)?),
+        true => Some(trust_policy(context, needed, arguments)?),
         false => None,
     };
     let role = format::Role::new(&role_name(needed, arguments), trust, POLICY_NAME, &policy)
@@ -197,6 +197,7 @@ fn documents(policy: &Policy) -> Result<String, Exit> {
 
 /// The trust policy of the role, for which its connection has to be there.
 fn trust_policy(
+    context: &Context,
     needed: &Needed,
     arguments: &args::Policy,
 ) -> Result<flowrun_iam::TrustPolicy, Exit> {
@@ -219,7 +220,8 @@ fn trust_policy(
         );
         return Err(Exit::Invalid);
     }
-    let asker = Asker::new(context::open_connections(&needed.folder)?, &needed.folder)?;
+    let store = context.open_connections(&needed.folder)?;
+    let asker = Asker::new(store, context, &needed.folder)?;
     Ok(Instructions::of(&asker, connection, &arguments.by)?.into_policy())
 }
 

@@ -40,7 +40,7 @@ fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exi
     let Checked { source, plan, .. } = checked;
     let Some(plan) = plan else {
         if exit == Exit::Connection {
-            first_use::tell(&engine, arguments)?;
+            first_use::tell(&context, &engine, arguments)?;
         }
         return Err(exit);
     };
@@ -56,6 +56,9 @@ fn execute(context: Context, arguments: &Run, verbose: bool) -> Result<Exit, Exi
     }
     for (alias, nickname) in &connections {
         run = run.connection(alias, nickname);
+    }
+    if let Some(environment) = &context.environment {
+        run = run.environment(environment.as_str());
     }
     run = run.watch(watcher(arguments, verbose));
     let run = run.start().map_err(|invalid| {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use flowrun_connections::Environment;
 use flowrun_engine::Engine;
 
 use crate::{
@@ -98,7 +99,10 @@ fn flow(
 fn connections(file: &Path, format: Format) -> Result<Exit, Exit> {
     // A folder's own file is found before any other: what opens is this one.
     std::fs::metadata(file).map_err(|error| context::unreadable(file, &error))?;
-    context::open_connections(&context::folder_of(file))?;
+    context::open_connections(
+        &context::folder_of(file),
+        Environment::of_file(file).as_ref(),
+    )?;
     say_ok(&file.display().to_string(), format);
     Ok(Exit::Done)
 }

@@ -19,11 +19,17 @@ impl Events {
     /// The line of an event, without its line break.
     pub(crate) fn line(&mut self, event: &RunEvent) -> Option<String> {
         let line = match event {
-            RunEvent::RunStarted { run_id, flow, at } => json!({
+            RunEvent::RunStarted {
+                run_id,
+                flow,
+                environment,
+                at,
+            } => json!({
                 "event": "run_started",
                 "version": VERSION,
                 "run_id": run_id,
                 "flow": flow,
+                "environment": environment,
                 "at": at.to_string(),
             }),
             RunEvent::LoopStarted { address, items } => json!({

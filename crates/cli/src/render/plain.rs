@@ -37,8 +37,19 @@ impl Lines {
     /// The lines of an event, if it has any.
     pub(crate) fn lines(&mut self, event: &RunEvent) -> Option<String> {
         match event {
-            RunEvent::RunStarted { run_id, flow, .. } => {
-                Some(format!("{DIM}run{DIM:#} {flow} {DIM}{run_id}{DIM:#}"))
+            RunEvent::RunStarted {
+                run_id,
+                flow,
+                environment,
+                ..
+            } => {
+                let place = match environment {
+                    Some(environment) => format!(" {DIM}in{DIM:#} {environment}"),
+                    None => String::new(),
+                };
+                Some(format!(
+                    "{DIM}run{DIM:#} {flow}{place} {DIM}{run_id}{DIM:#}"
+                ))
             }
             RunEvent::LoopStarted { address, items } => {
                 self.loops.insert(address.clone(), *items);

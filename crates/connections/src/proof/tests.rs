@@ -81,8 +81,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), FILE).unwrap();
         let store = ConnectionStore::open_at(
-            folder.path(),
-            None,
+            crate::store::Files::of(folder.path(), None, None).unwrap(),
             Some(FakeSandbox::at(sts.url.clone()) as Arc<dyn SandboxPort>),
             SharedTimeSource::new(ManualTime::default()),
         )

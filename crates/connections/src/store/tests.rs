@@ -75,8 +75,7 @@ impl Bench {
         let sandbox = FakeSandbox::at(url);
         let time = ManualTime::default();
         let store = ConnectionStore::open_at(
-            folder.path(),
-            None,
+            crate::store::Files::of(folder.path(), None, None).unwrap(),
             Some(Arc::clone(&sandbox) as Arc<dyn SandboxPort>),
             SharedTimeSource::new(time.clone()),
         )

@@ -17,6 +17,8 @@ pub enum RunEvent {
         run_id: String,
         /// The flow's id.
         flow: String,
+        /// The environment whose connections it uses, where the caller named one.
+        environment: Option<String>,
         /// When.
         at: Timestamp,
     },

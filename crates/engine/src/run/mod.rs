@@ -68,6 +68,7 @@ pub struct RunBuilder {
     inputs: BTreeMap<String, Value>,
     secrets: BTreeMap<String, Secret>,
     overrides: BTreeMap<String, String>,
+    environment: Option<String>,
     folder: PathBuf,
     max_parallel: Option<NonZeroU32>,
     watch: Option<Watch>,
@@ -99,6 +100,7 @@ impl RunBuilder {
             inputs: BTreeMap::new(),
             secrets: BTreeMap::new(),
             overrides: BTreeMap::new(),
+            environment: None,
             folder,
             max_parallel: None,
             watch: None,
@@ -120,10 +122,18 @@ impl RunBuilder {
         self
     }
 
-    /// Uses the connection of that nickname for an alias of the flow.
+    /// Uses the connection of that nickname, or the set of that name, for an alias of the flow.
     #[must_use]
     pub fn connection(mut self, alias: impl Into<String>, nickname: impl Into<String>) -> Self {
         self.overrides.insert(alias.into(), nickname.into());
+        self
+    }
+
+    /// Tells in the events which environment the connections are of. Which ones the run uses is a
+    /// matter of the engine's store.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<String>) -> Self {
+        self.environment = Some(name.into());
         self
     }
 
@@ -209,6 +219,7 @@ impl RunBuilder {
                 scratch: Arc::default(),
             },
             globals,
+            environment: self.environment,
             controls: Controls::default(),
             watch: self.watch,
             started_at,
@@ -303,6 +314,7 @@ pub struct Run {
     limits: Limits,
     world: World,
     globals: Globals,
+    environment: Option<String>,
     controls: Controls,
     watch: Option<Watch>,
     started_at: Timestamp,
@@ -347,6 +359,7 @@ impl Run {
             watch(&RunEvent::RunStarted {
                 run_id: identity.run_id.clone(),
                 flow: identity.flow.clone(),
+                environment: self.environment.take(),
                 at: self.started_at,
             });
         }

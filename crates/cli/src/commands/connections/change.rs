@@ -1,13 +1,9 @@
 //! `flowrun connections edit`, `rename` and `delete`.
 
-use std::path::Path;
-
-use flowrun_connections::{
-    Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry,
-};
+use flowrun_connections::{Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry};
 
 use super::{
-    aws, aws_mut, new::apply, new::base, next_command, say_done, share::told, used_by::Use, write,
+    Asker, aws, aws_mut, new::apply, new::base, say_done, share::told, used_by::Use, write,
 };
 use crate::{
     args::EditConnection,
@@ -17,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn edit(
-    folder: &Path,
+    asker: &Asker,
     old: &Connection,
     arguments: &EditConnection,
 ) -> Result<Exit, Exit> {
@@ -26,7 +22,7 @@ pub(super) fn edit(
         new.description = arguments.description.clone().or(new.description);
         new.definition = edited_http(definition, arguments)?.into();
         let is_other = new.definition != old.definition;
-        return save(folder, old, &new, is_other);
+        return save(asker, old, &new, is_other);
     }
     let was = aws(old)?;
     if arguments.role_arn.is_some() && was.role_arn.is_none() {
@@ -69,7 +65,7 @@ pub(super) fn edit(
         is.accept_unsafe = None;
     }
     set(&mut is.accept_unsafe, &arguments.accept_unsafe);
-    save(folder, old, &new, is_other)
+    save(asker, old, &new, is_other)
 }
 
 /// A server that speaks HTTP with what the arguments can say of one.
@@ -95,7 +91,7 @@ fn edited_http(
 }
 
 /// Writes what has changed; another role or server has to be proven anew.
-fn save(folder: &Path, old: &Connection, new: &Connection, is_other: bool) -> Result<Exit, Exit> {
+fn save(asker: &Asker, old: &Connection, new: &Connection, is_other: bool) -> Result<Exit, Exit> {
     if new == old {
         render::error(
             "there is nothing to change",
@@ -108,14 +104,14 @@ fn save(folder: &Path, old: &Connection, new: &Connection, is_other: bool) -> Re
     if is_other {
         plain::print(&format!(
             "prove it anew: {}",
-            next_command(folder, &format!("test {}", new.nickname))
+            asker.next_command(&format!("test {}", new.nickname))
         ));
     }
     for field in sealed_for_another(old, new) {
         let words = format!("seal {} {field}", new.nickname);
         plain::print(&format!(
             "`{field}` is sealed for the server that the connection led to: seal it anew: {}",
-            next_command(folder, &words)
+            asker.next_command(&words)
         ));
     }
     Ok(Exit::Done)

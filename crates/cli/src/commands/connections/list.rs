@@ -6,19 +6,21 @@ use std::{
 };
 
 use anstyle::Style;
-use flowrun_connections::{AwsConnection, Connection, ConnectionStore};
+use flowrun_connections::{AwsConnection, Connection, Environment};
 use serde_json::{Value as Json, json};
 
 use super::{
+    Asker,
     health::{Condition, Conditions},
     share::readers,
 };
 use crate::{
     exit::Exit,
-    render::{self, DIM, ERROR, GOOD, WARNING},
+    render::{self, DIM, ERROR, GOOD, WARNING, plain},
 };
 
-pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Result<Exit, Exit> {
+pub(super) fn run(asker: &Asker, as_data: bool) -> Result<Exit, Exit> {
+    let (store, folder) = (&asker.store, &asker.folder);
     let mut conditions = Conditions::default();
     let connections: Vec<(&Connection, Condition)> = store
         .list()
@@ -35,6 +37,11 @@ pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Resu
             .iter()
             .map(|(connection, condition)| as_json(connection, condition));
         render::print(&format!("{:#}\n", Json::Array(list.collect())));
+    } else if connections.is_empty() && asker.environment.is_some() {
+        render::error(
+            "the environment has no connections",
+            Some(&format!("make one: `{}`", asker.next_command("new"))),
+        );
     } else if connections.is_empty() {
         let help = folder_with_connections(folder).map_or_else(
             || "make one with `flowrun connections new`".to_owned(),
@@ -45,6 +52,9 @@ pub(super) fn run(store: &ConnectionStore, folder: &Path, as_data: bool) -> Resu
             Some(&help),
         );
     } else {
+        if let Some(environment) = &asker.environment {
+            plain::print(&format!("{DIM}environment{DIM:#} {environment}"));
+        }
         render::print(&table(&connections));
         render::print(&readers(store.list())?);
     }
@@ -118,6 +128,7 @@ fn as_json(connection: &Connection, condition: &Condition) -> Json {
         "health": condition.name(),
         "accept_unsafe": aws.and_then(|aws| aws.accept_unsafe.clone()),
         "proven_at": condition.when().map(|when| when.to_string()),
+        "environment": Environment::of_file(&connection.file).map(|name| name.to_string()),
         "file": connection.file.display().to_string(),
     })
 }

@@ -13,7 +13,7 @@ use flowrun_connections::{
 use clap::ValueEnum as _;
 
 use super::{
-    Asker, ask, aws_mut, new_http, next_command, say_done, seed, test,
+    Asker, ask, aws_mut, new_http, say_done, seed, test,
     trust::{Instructions, Wanted},
     write,
 };
@@ -167,7 +167,7 @@ fn described(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exi
 /// A connection of the nickname that is given or asked for, and the description, with nothing else
 /// set.
 pub(super) fn begun(asker: &Asker, arguments: &NewConnection) -> Result<Connection, Exit> {
-    let file = file_for(&asker.folder).map_err(|error| {
+    let file = file_for(&asker.folder, asker.environment.as_ref()).map_err(|error| {
         render::error(&error.to_string(), None);
         Exit::Connection
     })?;
@@ -373,7 +373,7 @@ fn wait(asker: &Asker, connection: &Connection, exit: Exit) -> Made {
     let finish = format!("finish {nickname} --role-arn ARN");
     plain::print(&format!(
         "`{nickname}` is saved as pending; once the role has that trust policy:\n  {}",
-        next_command(&asker.folder, &finish)
+        asker.next_command(&finish)
     ));
     Made::Pending(exit)
 }

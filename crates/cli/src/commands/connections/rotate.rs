@@ -7,7 +7,7 @@
 use flowrun_connections::{Connection, Edit, new_external_id};
 
 use super::{
-    Asker, aws, aws_mut, next_command, say_done, test,
+    Asker, aws, aws_mut, say_done, test,
     trust::{Instructions, Wanted},
     write,
 };
@@ -61,7 +61,7 @@ fn begin(asker: &Asker, old: &Connection, arguments: &RotateConnection) -> Resul
     instructions.show(&Wanted::default())?;
     plain::print(&format!(
         "runs go on with the old External ID; once the role has that trust policy:\n  {}",
-        next_command(&asker.folder, &format!("rotate {}", old.nickname))
+        asker.next_command(&format!("rotate {}", old.nickname))
     ));
     Ok(Exit::Done)
 }

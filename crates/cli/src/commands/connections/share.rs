@@ -58,7 +58,7 @@ pub(super) fn run(
             if is_new {
                 plain::print(&format!(
                     "a new identity is in your own store; others let you read with `{}`",
-                    next_command(Path::new("."), &format!("share add {recipient}"))
+                    next_command(Path::new("."), None, &format!("share add {recipient}"))
                 ));
             }
         }
@@ -97,7 +97,7 @@ pub(super) fn seal(folder: &Path, connection: &Connection, field: &str) -> Resul
         let words = "share add RECIPIENT";
         plain::print(&format!(
             "others can after `{}`",
-            next_command(folder, words)
+            next_command(folder, None, words)
         ));
     }
     Ok(Exit::Done)

@@ -202,7 +202,7 @@ fn flow(context: &Context, file: &Path, request: &Request<'_>) -> Result<Flow, E
         plan,
         inputs,
         defaults,
-        store: Arc::new(context::open_connections(&folder)?),
+        store: Arc::new(context.open_connections(&folder)?),
         folder,
     })
 }
