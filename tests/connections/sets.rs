@@ -97,3 +97,315 @@ fn a_flow_walks_forty_accounts_in_the_order_of_the_file() {
     help: run `flowrun connections add-member org-members --account 000000000017 --folder FOLDER`
     ");
 }
+
+#[test]
+fn a_set_is_made_and_grows() {
+    let folder = of_accounts(2);
+    folder.write("connections.yaml", "");
+    assert_snapshot!(folder.flowrun("connections add-member org --account 000000000000"), @"
+    exit 2
+    -- stderr
+    error: there is no set `org`
+    help: to make it, give the role that each account has: `--role-arn 'arn:aws:iam::{account}:role/NAME'`
+    ");
+    let made = folder.flowrun(
+        "connections add-member org --account 000000000000 --account 000000000001 --endpoint sandbox \
+         --account-id 111111111111 --role-arn arn:aws:iam::{account}:role/Backup",
+    );
+    assert_snapshot!(made, @r#"
+    exit 0
+    -- stdout
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Effect": "Allow",
+          "Principal": {
+            "AWS": "111111111111"
+          },
+          "Action": "sts:AssumeRole",
+          "Condition": {
+            "StringEquals": {
+              "sts:ExternalId": "EXTERNAL-ID"
+            }
+          }
+        }
+      ]
+    }
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Effect": "Allow",
+          "Principal": {
+            "AWS": "111111111111"
+          },
+          "Action": "sts:AssumeRole",
+          "Condition": {
+            "StringEquals": {
+              "sts:ExternalId": "EXTERNAL-ID"
+            }
+          }
+        }
+      ]
+    }
+    -- stderr
+    org/000000000000
+      role ARN          arn:aws:iam::000000000000:role/Backup
+      Account ID        111111111111
+      External ID       EXTERNAL-ID
+    the trust policy of the role:
+    org/000000000001
+      role ARN          arn:aws:iam::000000000001:role/Backup
+      Account ID        111111111111
+      External ID       EXTERNAL-ID
+    the trust policy of the role:
+    saved in FOLDER/connections.yaml; once the roles have those trust policies:
+      flowrun connections test org
+    "#);
+    assert_snapshot!(masked(&folder), @r#"
+    org:
+      type: aws_s3
+      role_arn: "arn:aws:iam::{account}:role/Backup"
+      endpoint: sandbox
+      base: sandbox
+      members:
+        - { account: "000000000000", external_id: ID }
+        - { account: "000000000001", external_id: ID }
+    "#);
+    let made = ids(&folder);
+    assert_ne!(made[0], made[1]);
+
+    // One that somebody wrote by hand waits for its External ID.
+    let by_hand = folder.read("connections.yaml") + "    - account: \"000000000005\"\n";
+    folder.write("connections.yaml", by_hand);
+    assert_snapshot!(folder.flowrun("connections show org"), @"
+    exit 0
+    -- stdout
+    org
+      type              aws_s3
+      role ARN          arn:aws:iam::{account}:role/Backup
+      endpoint          sandbox
+      base credentials  sandbox
+      defined in        FOLDER/connections.yaml
+    org/000000000000  aws_s3  000000000000  -  not proven
+    org/000000000001  aws_s3  000000000001  -  not proven
+    org/000000000005  aws_s3  000000000005  -  pending
+    ");
+    assert_snapshot!(folder.flowrun("connections finish org/000000000005 --role-arn arn:aws:iam::000000000005:role/Backup").stderr(), @"
+    error: the role of `org/000000000005` is known
+    help: `flowrun connections add-member org --account 000000000005` gives a member its External ID
+    ");
+    let given = folder
+        .flowrun("connections add-member org --account 000000000005 --account-id 111111111111");
+    assert_eq!(given.code, Some(0), "{given}");
+    assert_eq!(ids(&folder).len(), 3);
+
+    let mut told = String::new();
+    for wrong in [
+        "add-member org --account 000000000001",
+        "add-member org --account 000000000007 --account 000000000007",
+        "add-member org --account 1234",
+        "add-member org --account 000000000007 --endpoint sandbox",
+        "edit org --region eu-west-1",
+        "edit org/000000000001 --base environment",
+        "rename org/000000000001 other",
+    ] {
+        let outcome = folder.flowrun(&format!("connections {wrong}"));
+        assert_eq!(outcome.code, Some(2), "{outcome}");
+        writeln!(told, "{wrong}\n{}", outcome.stderr()).unwrap();
+    }
+    assert_snapshot!(told, @"
+    add-member org --account 000000000001
+    error: there is a member `org/000000000001` already
+
+    add-member org --account 000000000007 --account 000000000007
+    error: the account `000000000007` is named twice
+
+    add-member org --account 1234
+    error: invalid value '1234' for '--account <ID>': `1234` is not an account, which has twelve digits
+
+    For more information, try '--help'.
+
+    add-member org --account 000000000007 --endpoint sandbox
+    error: there is a set `org` already, and what holds for all its members stands in it
+    help: a new member has a region of its own at most: `--region`
+
+    edit org --region eu-west-1
+    error: `org` is a set of connections
+    help: name a member of it, such as `org/000000000000`
+
+    edit org/000000000001 --base environment
+    error: role, endpoint and base of `org/000000000001` are those of its set
+    help: change them for all members, in the entry `org` of FOLDER/connections.yaml
+
+    rename org/000000000001 other
+    error: `other` is named by its set and account
+    ");
+    let one = folder.flowrun("connections edit org/000000000001 --region eu-west-1");
+    assert_eq!(one.code, Some(0), "{one}");
+    let deleted = folder.flowrun("connections delete org/000000000005");
+    assert_eq!(deleted.code, Some(0), "{deleted}");
+    assert_snapshot!(folder.flowrun("connections list"), @"
+    exit 0
+    -- stdout
+    org/000000000000  aws_s3  000000000000  -          not proven
+    org/000000000001  aws_s3  000000000001  eu-west-1  not proven
+    ");
+}
+
+/// The file with words in place of its External IDs.
+fn masked(folder: &Folder) -> String {
+    let text = folder.read("connections.yaml");
+    ids(folder)
+        .iter()
+        .fold(text, |text, id| text.replace(id, "ID"))
+}
+
+/// The External IDs of a file.
+fn ids(folder: &Folder) -> Vec<String> {
+    let text = folder.read("connections.yaml");
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words
+        .filter(|word| word.starts_with("flowrun-"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_set_is_proven_and_rotated_as_a_whole() {
+    let folder = of_accounts(3);
+    assert_snapshot!(folder.flowrun("connections test org-members"), @"
+    exit 0
+    -- stdout
+    ✓ org-members/000000000000  verified
+    ✓ org-members/000000000001  verified
+    ✓ org-members/000000000002  verified
+    -- stderr
+    3 of 3 are good
+    ");
+    assert_snapshot!(folder.flowrun("connections list"), @"
+    exit 0
+    -- stdout
+    org-members/000000000000  aws_s3  000000000000  -  verified  WHEN
+    org-members/000000000001  aws_s3  000000000001  -  verified  WHEN
+    org-members/000000000002  aws_s3  000000000002  -  verified  WHEN
+    ");
+    folder.replace("connections.yaml", "id-001", "id-00x");
+    assert_snapshot!(folder.flowrun("connections test org-members"), @"
+    exit 4
+    -- stdout
+    ✓ org-members/000000000000  verified
+    org-members/000000000001
+      ✗ denied with its External ID  request_id: REQUEST
+      ✓ denied without an External ID  request_id: REQUEST
+      ✓ denied with a random External ID  request_id: REQUEST
+      region    eu-central-1
+      endpoint  http://127.0.0.1:PORT
+    ✓ org-members/000000000002  verified
+    -- stderr
+    error[connection]: the role may not be assumed by arn:aws:iam::111111111111:user/flowrun: User: arn:aws:iam::111111111111:user/flowrun is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::000000000001:role/Backup
+      code: AccessDenied
+      connection: org-members/000000000001
+      role_arn: arn:aws:iam::000000000001:role/Backup
+      request_id: REQUEST
+      identity: arn:aws:iam::111111111111:user/flowrun
+    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role; what was changed in IAM a moment ago takes up to a minute to be seen
+    2 of 3 are good
+    ");
+    let json = folder.flowrun("connections test org-members --json");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let verdicts: Vec<_> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["nickname"], &one["verdict"]))
+        .collect();
+    assert_snapshot!(format!("{verdicts:?}"), @r#"[(String("org-members/000000000000"), String("verified")), (String("org-members/000000000001"), String("not_verified")), (String("org-members/000000000002"), String("verified"))]"#);
+    folder.replace("connections.yaml", "id-00x", "id-001");
+
+    // The proof of a member is its own.
+    folder.replace("look.yaml", "    card:", "    max_parallel: 1\n    card:");
+    folder.replace(
+        "sandbox.yaml",
+        "StringEquals: { \"sts:ExternalId\": id-002 }",
+        "Bool: { \"aws:SecureTransport\": false }",
+    );
+    assert_eq!(
+        folder
+            .flowrun("connections test org-members/000000000002")
+            .code,
+        Some(4)
+    );
+    assert_snapshot!(folder.flowrun("look.yaml --quiet"), @"
+    exit 4
+    -- stderr
+    failed after TIME: 2 succeeded, 1 failed
+    error[connection]: the role is unsafe: others than this connection can assume it
+      card: list[2]
+      at: look.yaml:5:3
+      connection: org-members/000000000002
+      role_arn: arn:aws:iam::000000000002:role/Backup
+    help: ask the role's owner for a trust policy with the External ID and run `flowrun connections test org-members/000000000002 --folder FOLDER`; or say in the connection why it is used all the same: `accept_unsafe: SENTENCE`
+    ");
+
+    assert_snapshot!(folder.flowrun("connections used-by org-members"), @"
+    exit 0
+    -- stdout
+    look.yaml:3
+    ");
+    assert_snapshot!(folder.flowrun("connections used-by org-members/000000000001"), @"
+    exit 0
+    -- stdout
+    look.yaml:3
+    ");
+    assert_snapshot!(folder.flowrun("connections delete org-members"), @"
+    exit 2
+    -- stderr
+    error: flows name the set `org-members`:
+      look.yaml:3
+    help: change them first, or delete it all the same with `--force`
+    ");
+
+    let begun = folder.flowrun("connections rotate org-members --account-id 111111111111");
+    assert_eq!(begun.code, Some(0), "{begun}");
+    assert_eq!(
+        folder
+            .read("connections.yaml")
+            .matches("next_external_id: flowrun-")
+            .count(),
+        3
+    );
+    let next = ids(&folder);
+    let (first, second) = (&next[0], &next[1]);
+    folder.replace(
+        "sandbox.yaml",
+        ": id-000 }",
+        &format!(": [id-000, {first}] }}"),
+    );
+    // Only the first role has the new one: only it goes over.
+    let ended = folder.flowrun("connections rotate org-members --account-id 111111111111");
+    assert_eq!(ended.code, Some(4), "{ended}");
+    let text = folder.read("connections.yaml");
+    assert!(
+        text.contains(&format!("\"000000000000\", external_id: {first} }}")),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!(
+            "external_id: id-001, next_external_id: {second} }}"
+        )),
+        "{text}"
+    );
+
+    assert_eq!(
+        folder
+            .flowrun("connections delete org-members --force")
+            .code,
+        Some(0)
+    );
+    assert_eq!(
+        folder.read("connections.yaml"),
+        "# Every account of the organisation.\n"
+    );
+}

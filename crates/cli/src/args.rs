@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use flowrun_connections::Environment;
 
 pub(crate) use self::connections::{
-    AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
+    AddMember, AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
     HttpArguments, KindName, NewConnection, PlaceArguments, RoleArguments, RotateConnection,
     ShareCommand, TrustBy,
 };

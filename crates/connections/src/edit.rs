@@ -23,7 +23,8 @@ const HEADER: &str = "\
 /// A change of one connection.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit<'a> {
-    /// Writes a new one at the end of the file, which is made where there is none.
+    /// Writes a new one at the end of the file, which is made where there is none; a member at the
+    /// end of its set, which is made where there is none.
     Add(&'a Connection),
     /// Gives one other values, and another nickname, where they differ.
     Replace {
@@ -34,7 +35,10 @@ pub enum Edit<'a> {
     },
     /// Takes one out, with the comments that stand in it; the ones above it stay. Where the file
     /// says something else of it by now nothing is changed.
+    /// The last member of a set goes with the set only.
     Remove(&'a Connection),
+    /// Takes out a set with all its members.
+    RemoveSet(&'a [&'a Connection]),
 }
 
 /// A change that was not made.
@@ -135,13 +139,43 @@ fn changed(text: &str, path: &Path, edit: &Edit<'_>) -> Result<String, EditError
     let new = match *edit {
         Edit::Add(connection) => {
             allowed(&expected, connection, path)?;
-            expected.push(connection.clone());
-            splice::add(text, connection)
+            match last_of_its_set(&expected, connection) {
+                None => {
+                    expected.push(connection.clone());
+                    splice::add(text, connection)
+                }
+                Some(last) => {
+                    expected.insert(last.saturating_add(1), connection.clone());
+                    splice::add_member(text, connection)
+                }
+            }
         }
         Edit::Remove(connection) => {
             let at = found(&expected, connection)?;
             expected.remove(at);
-            splice::remove(text, &connection.nickname)
+            match &connection.member {
+                None => splice::remove(text, &connection.nickname),
+                Some(member) if last_of_its_set(&expected, connection).is_none() => {
+                    return Err(EditError::Invalid {
+                        message: format!(
+                            "`{}` is the only member of its set; delete `{}`",
+                            connection.nickname, member.set.name
+                        ),
+                    });
+                }
+                Some(member) => {
+                    let at = place_in_set(&expected, &member.set.name, at);
+                    splice::remove_member(text, &member.set.name, at)
+                }
+            }
+        }
+        Edit::RemoveSet(members) => {
+            for member in members {
+                let at = found(&expected, member)?;
+                expected.remove(at);
+            }
+            let set = members.first().map_or("", |member| member.entry());
+            splice::remove(text, set)
         }
         Edit::Replace { old, new } => {
             let at = found(&expected, old)?;
@@ -151,7 +185,7 @@ fn changed(text: &str, path: &Path, edit: &Edit<'_>) -> Result<String, EditError
             if let Some(place) = expected.get_mut(at) {
                 *place = new.clone();
             }
-            splice::change(text, old, new)
+            splice::change(text, old, new, place_in_set(&others, old.entry(), at))
         }
     }
     .map_err(by_hand)?;
@@ -184,13 +218,43 @@ fn is_same(left: &Connection, right: &Connection) -> bool {
     *left == right
 }
 
+/// Where the last member of a connection's set is, and the set is as the connection has it; none
+/// where it is a member of none, or the first.
+fn last_of_its_set(others: &[Connection], connection: &Connection) -> Option<usize> {
+    let set = &connection.member.as_ref()?.set;
+    others.iter().rposition(|other| {
+        let member = other.member.as_ref();
+        member.is_some_and(|member| member.set == *set)
+    })
+}
+
+/// How many members of a set stand before that place.
+fn place_in_set(connections: &[Connection], set: &str, at: usize) -> usize {
+    let before = connections.iter().take(at);
+    before
+        .filter(|other| other.member.is_some() && other.entry() == set)
+        .count()
+}
+
 fn allowed(others: &[Connection], new: &Connection, path: &Path) -> Result<(), EditError> {
     let invalid = |message| EditError::Invalid { message };
     new.check().map_err(invalid)?;
-    if others.iter().any(|other| other.nickname == new.nickname) {
+    // A set that is not as it was read is another one of the same name.
+    let is_other = |other: &Connection| match (&other.member, &new.member) {
+        (Some(other), Some(new)) => other.set != new.set,
+        _ => true,
+    };
+    let is_taken = |other: &Connection| {
+        other.nickname == new.nickname || (other.entry() == new.entry() && is_other(other))
+    };
+    if let Some(other) = others.iter().find(|other| is_taken(other)) {
+        let is_the_same = other.nickname == new.nickname;
         return Err(EditError::Exists {
             path: path.to_owned(),
-            nickname: new.nickname.clone(),
+            nickname: match is_the_same {
+                true => new.nickname.clone(),
+                false => new.entry().to_owned(),
+            },
         });
     }
     Ok(())

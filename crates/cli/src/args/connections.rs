@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::PolicyFormat;
 use clap::{Args, Subcommand, ValueEnum};
 use flowrun_connections::{
-    Allowed, Endpoint, Recipient, RoleArn, check_acceptance, check_external_id, check_region,
+    Allowed, Endpoint, Recipient, RoleArn, RolePattern, check_acceptance, check_account,
+    check_external_id, check_region,
 };
 
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ pub(crate) struct Connections {
 pub(crate) enum ConnectionsCommand {
     /// Make a connection: shows the trust policy for its role, proves the role, saves it
     New(Box<NewConnection>),
+    /// Add accounts to a set of connections, or make one: the same role in many accounts
+    AddMember(AddMember),
     /// Give a pending connection its role
     Finish(FinishConnection),
     /// List all connections, their health, and when they were last proven
@@ -30,14 +33,14 @@ pub(crate) enum ConnectionsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one connection
+    /// Show one connection, or a set
     Show {
-        /// Its nickname
+        /// Its nickname, or the name of the set
         nickname: String,
     },
     /// Prove a connection: its role lets us in with the External ID, and nobody without it
     Test {
-        /// Its nickname
+        /// Its nickname; the name of a set proves all its members
         nickname: String,
         /// Print JSON
         #[arg(long)]
@@ -304,6 +307,28 @@ pub(crate) struct ByHand {
     /// A user or role of ours that alone the role shall trust; repeatable
     #[arg(long = "principal", value_name = "ARN")]
     pub(crate) principals: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddMember {
+    /// The name of the set
+    pub(crate) set: String,
+    /// An account, which gets an External ID of its own; repeatable
+    #[arg(long = "account", value_name = "ID", required = true, value_parser = check_account)]
+    pub(crate) accounts: Vec<String>,
+    /// The role in each account, for a new set: `arn:aws:iam::{account}:role/NAME`
+    #[arg(long, value_name = "ARN", value_parser = RolePattern::parse)]
+    pub(crate) role_arn: Option<RolePattern>,
+    /// What the trust of the roles rests on, for a new set
+    #[arg(long, value_enum)]
+    pub(crate) trust: Option<TrustBy>,
+    /// How to print the roles
+    #[arg(long, value_enum, default_value_t = PolicyFormat::Json)]
+    pub(crate) format: PolicyFormat,
+    #[command(flatten)]
+    pub(crate) place: PlaceArguments,
+    #[command(flatten)]
+    pub(crate) by: ByHand,
 }
 
 #[derive(Debug, Args)]

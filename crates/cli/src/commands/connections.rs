@@ -8,6 +8,7 @@ pub(super) mod new;
 mod new_http;
 mod rotate;
 mod seed;
+mod sets;
 mod share;
 mod test;
 pub(super) mod trust;
@@ -44,7 +45,9 @@ pub(crate) fn run(context: &Context, arguments: &Connections) -> Exit {
 fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
     let folder = &arguments.folder;
     let store = match &arguments.command {
-        ConnectionsCommand::New(_) => context::begin_connections(context, folder)?,
+        ConnectionsCommand::New(_) | ConnectionsCommand::AddMember(_) => {
+            context::begin_connections(context, folder)?
+        }
         _ => context.open_connections(folder)?,
     };
     let asker = Asker::new(store, context, folder)?;
@@ -60,13 +63,18 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             new::finish(&asker, connection, finish, &wanted)
         }
         ConnectionsCommand::List { json } => list::run(&asker, *json),
+        ConnectionsCommand::AddMember(add) => sets::add(&asker, add),
         ConnectionsCommand::Show { nickname } => {
-            render::print(&show(find(store, nickname)?));
+            render::print(&match sets::members(&asker, nickname) {
+                Some(members) => sets::show(&members),
+                None => show(find(store, nickname)?),
+            });
             Ok(Exit::Done)
         }
-        ConnectionsCommand::Test { nickname, json } => {
-            test::run(&asker, find(store, nickname)?, *json)
-        }
+        ConnectionsCommand::Test { nickname, json } => match sets::members(&asker, nickname) {
+            Some(members) => Ok(sets::prove(&asker, &members, *json)),
+            None => test::run(&asker, find(store, nickname)?, *json),
+        },
         ConnectionsCommand::Edit(edit) => change::edit(&asker, find(store, &edit.nickname)?, edit),
         ConnectionsCommand::Rename {
             nickname,
@@ -78,24 +86,39 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             change::rename(connection, new_nickname, &uses)
         }
         ConnectionsCommand::Delete(delete) => {
-            let connection = find(store, &delete.nickname)?;
+            let name = &delete.nickname;
+            let members = sets::members(&asker, name);
+            let first = match members.as_ref().and_then(|members| members.first()) {
+                Some(first) => first,
+                None => find(store, name)?,
+            };
             let uses = if delete.force {
                 Vec::new()
             } else {
-                let flows = used_by::folder_of_flows(folder, connection);
-                used_by::uses(context, &flows, &delete.nickname)?
+                let flows = used_by::folder_of_flows(folder, first);
+                used_by::uses(context, &flows, name)?
             };
-            change::delete(connection, &uses)
+            match &members {
+                Some(members) => sets::delete(name, members, &uses),
+                None => change::delete(first, &uses),
+            }
         }
         ConnectionsCommand::UsedBy { nickname } => {
-            let known = store.list().find(|known| known.nickname == *nickname);
+            let set = nickname.split_once('/').map_or(&**nickname, |(set, _)| set);
+            let known = store.list().find(|known| known.entry() == set);
             let flows = known.map_or_else(
                 || folder.clone(),
                 |known| used_by::folder_of_flows(folder, known),
             );
-            let uses = used_by::uses(context, &flows, nickname)?;
+            let mut uses = used_by::uses(context, &flows, nickname)?;
+            if set != nickname {
+                // A flow that walks the set uses each of its members.
+                uses.extend(used_by::uses(context, &flows, set)?);
+                uses.sort();
+                uses.dedup();
+            }
             // A connection that is gone may still be named.
-            if uses.is_empty() {
+            if uses.is_empty() && sets::members(&asker, nickname).is_none() {
                 find(store, nickname)?;
             }
             Ok(used_by::run(nickname, &flows, &uses))
@@ -104,9 +127,10 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
         ConnectionsCommand::Seal { nickname, field } => {
             share::seal(folder, find(store, nickname)?, field)
         }
-        ConnectionsCommand::Rotate(rotate) => {
-            rotate::run(&asker, find(store, &rotate.nickname)?, rotate)
-        }
+        ConnectionsCommand::Rotate(rotate) => match sets::members(&asker, &rotate.nickname) {
+            Some(members) => Ok(sets::rotate(&asker, &members, rotate)),
+            None => rotate::run(&asker, find(store, &rotate.nickname)?, rotate),
+        },
     }
 }
 
@@ -220,7 +244,19 @@ fn find<'s>(store: &'s ConnectionStore, nickname: &str) -> Result<&'s Connection
     {
         return Ok(connection);
     }
-    let names = store.list().map(|connection| connection.nickname.as_str());
+    if let Some(member) = store.members(nickname).next() {
+        render::error(
+            &format!("`{nickname}` is a set of connections"),
+            Some(&format!(
+                "name a member of it, such as `{}`",
+                member.nickname
+            )),
+        );
+        return Err(Exit::Invalid);
+    }
+    let names = store
+        .list()
+        .flat_map(|connection| [connection.nickname.as_str(), connection.entry()]);
     let near = files::nearest(nickname, names).map(|name| format!("did you mean `{name}`?"));
     render::error(
         &format!("there is no connection `{nickname}`"),

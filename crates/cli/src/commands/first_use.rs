@@ -84,7 +84,7 @@ fn missing(
     let is_known = |nickname: &str| store.list().any(|known| known.nickname == nickname);
     Ok(plan
         .connections()
-        .filter(|one| one.kind.is_none_or(|kind| kind == AwsS3::NAME))
+        .filter(|one| !one.is_set && one.kind.is_none_or(|kind| kind == AwsS3::NAME))
         .filter_map(|one| {
             let nickname = one.nickname.filter(|nickname| !is_known(nickname))?;
             Some(Missing {

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
+use crate::file::members::MEMBERS;
+
 /// The entries of a file.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -27,6 +29,17 @@ pub(super) struct Entry {
     pub(super) lines: Range<usize>,
     pub(super) style: Style,
     pub(super) keys: Vec<Key>,
+    /// The members, where it is a set.
+    pub(super) members: Option<Members>,
+}
+
+/// The members of a set in the file: entries whose name is that of no key, and empty.
+#[derive(Debug)]
+pub(super) struct Members {
+    pub(super) items: Vec<Entry>,
+    /// How far the hyphens are indented, where each stands on lines of its own; else they stand in
+    /// `[ ]`.
+    pub(super) indent: Option<usize>,
 }
 
 /// How the keys of an entry are written.
@@ -65,6 +78,8 @@ enum Kind {
     Scalar(String),
     /// The pairs, and whether they stand in `{ }`.
     Map(Vec<(Node, Node)>, bool),
+    /// The items, and whether they stand in `[ ]`.
+    List(Vec<Node>, bool),
     Other,
 }
 
@@ -119,11 +134,16 @@ fn entry(text: &str, key: Node, value: Node, lines: Range<usize>) -> Result<Entr
         lines,
         style: Style::Other,
         keys: Vec::new(),
+        members: None,
     };
-    let Kind::Map(pairs, is_flow) = value.kind else {
-        return Ok(entry);
-    };
-    let column = value.column;
+    if let Kind::Map(pairs, is_flow) = value.kind {
+        fill(&mut entry, text, pairs, (value.column, is_flow));
+    }
+    Ok(entry)
+}
+
+/// Finds the keys of an entry, and the members that it may have.
+fn fill(entry: &mut Entry, text: &str, pairs: Vec<(Node, Node)>, (column, is_flow): (usize, bool)) {
     let starts: Vec<usize> = pairs
         .iter()
         .map(|(key, _)| line_start(text, key.start))
@@ -132,19 +152,23 @@ fn entry(text: &str, key: Node, value: Node, lines: Range<usize>) -> Result<Entr
     let mut is_regular = true;
     for (((key, value), start), next) in pairs.into_iter().zip(&starts).zip(nexts) {
         let Kind::Scalar(name) = key.kind else {
-            return Ok(entry);
+            return;
         };
-        is_regular &= is_flow || is_blank(text, *start..key.start);
+        is_regular &= is_flow || is_margin(text, *start..key.start);
         let known_end = value.end.unwrap_or(value.start);
         let end = if is_flow {
             known_end
         } else {
             trimmed_end(text, line_end(text, known_end)..next, column)
         };
+        let range = value.end.map(|end| value.start..end);
+        if let (MEMBERS, Kind::List(items, is_flow)) = (&*name, value.kind) {
+            entry.members = Some(members(text, items, (value.column, is_flow), end));
+        }
         entry.keys.push(Key {
             name,
             start: key.start,
-            value: value.end.map(|end| value.start..end),
+            value: range,
             lines: *start..end,
         });
     }
@@ -153,7 +177,43 @@ fn entry(text: &str, key: Node, value: Node, lines: Range<usize>) -> Result<Entr
         (true, true) => Style::Flow,
         (true, false) => Style::Block(column),
     };
-    Ok(entry)
+}
+
+/// Finds the members of a set; `end` is that of the last of them.
+fn members(text: &str, items: Vec<Node>, (column, is_flow): (usize, bool), end: usize) -> Members {
+    let starts: Vec<usize> = items
+        .iter()
+        .map(|item| match is_flow {
+            true => item.start,
+            false => line_start(text, item.start),
+        })
+        .collect();
+    let nexts = starts.iter().skip(1).copied().chain([end]);
+    let mut found = Vec::with_capacity(items.len());
+    for ((item, start), next) in items.into_iter().zip(&starts).zip(nexts) {
+        let known_end = item.end.unwrap_or(item.start);
+        let end = if is_flow {
+            known_end
+        } else {
+            trimmed_end(text, line_end(text, known_end)..next, column)
+        };
+        let mut entry = Entry {
+            nickname: String::new(),
+            name: item.start..item.start,
+            lines: *start..end,
+            style: Style::Other,
+            keys: Vec::new(),
+            members: None,
+        };
+        if let Kind::Map(pairs, is_flow) = item.kind {
+            fill(&mut entry, text, pairs, (item.column, is_flow));
+        }
+        found.push(entry);
+    }
+    Members {
+        items: found,
+        indent: (!is_flow).then_some(column),
+    }
 }
 
 /// The start of the line that a byte is in.
@@ -171,6 +231,17 @@ pub(super) fn line_end(text: &str, at: usize) -> usize {
 fn is_blank(text: &str, range: Range<usize>) -> bool {
     text.get(range)
         .is_some_and(|text| text.bytes().all(|byte| byte == b' '))
+}
+
+/// Whether only blanks, and the hyphen of a list, stand there.
+fn is_margin(text: &str, range: Range<usize>) -> bool {
+    text.get(range).is_some_and(|text| {
+        let text = text.trim_start_matches(' ');
+        text.strip_prefix('-')
+            .unwrap_or(text)
+            .bytes()
+            .all(|byte| byte == b' ')
+    })
 }
 
 /// The end of what belongs to an entry or key: `rest` are the lines between the one that it surely
@@ -244,7 +315,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Connection files nest three deep; what nests deeper is refused before this.
+    /// Connection files nest four deep; what nests deeper is refused before this.
     fn node(
         &mut self,
         event: Event<'a>,
@@ -265,10 +336,7 @@ impl<'a> Reader<'a> {
             }
             Event::MappingStart(anchor, tag) => {
                 let has_properties = anchor > 0 || tag.is_some();
-                let is_flow = self
-                    .text
-                    .get(start..)
-                    .is_some_and(|rest| rest.starts_with('{'));
+                let is_flow = self.starts_with(start, '{');
                 let mut pairs = Vec::new();
                 while let Some(key) = self.child()? {
                     let Some(value) = self.child()? else { break };
@@ -277,7 +345,7 @@ impl<'a> Reader<'a> {
                 let last = pairs.last().and_then(|(_, value)| value.end);
                 let end = if is_flow {
                     let inside = last.unwrap_or(start + 1);
-                    closing_brace(self.text, inside)
+                    closing_bracket(self.text, inside, '}')
                 } else {
                     last
                 };
@@ -288,9 +356,25 @@ impl<'a> Reader<'a> {
                 };
                 (kind, end)
             }
-            Event::SequenceStart(..) => {
-                while self.child()?.is_some() {}
-                (Kind::Other, None)
+            Event::SequenceStart(anchor, tag) => {
+                let has_properties = anchor > 0 || tag.is_some();
+                let is_flow = self.starts_with(start, '[');
+                let mut items = Vec::new();
+                while let Some(item) = self.child()? {
+                    items.push(item);
+                }
+                let last = items.last().and_then(|item| item.end);
+                let end = if is_flow {
+                    closing_bracket(self.text, last.unwrap_or(start + 1), ']')
+                } else {
+                    last
+                };
+                let kind = if has_properties {
+                    Kind::Other
+                } else {
+                    Kind::List(items, is_flow)
+                };
+                (kind, end)
             }
             _ => (Kind::Other, None),
         };
@@ -308,6 +392,11 @@ impl<'a> Reader<'a> {
             None | Some((Event::MappingEnd | Event::SequenceEnd, ..)) => Ok(None),
             Some((event, start, end, column)) => self.node(event, start, end, column).map(Some),
         }
+    }
+
+    fn starts_with(&self, start: usize, bracket: char) -> bool {
+        let rest = self.text.get(start..);
+        rest.is_some_and(|rest| rest.starts_with(bracket))
     }
 
     fn plain_length(&self, start: usize, end: usize) -> usize {
@@ -335,12 +424,12 @@ fn closing(text: &str, start: usize, quote: char) -> Option<usize> {
     None
 }
 
-/// Behind the `}` that follows the last value of a map, over blanks, commas and comments.
-fn closing_brace(text: &str, mut at: usize) -> Option<usize> {
+/// Behind the bracket that follows the last value in it, over blanks, commas and comments.
+fn closing_bracket(text: &str, mut at: usize, bracket: char) -> Option<usize> {
     loop {
         let rest = text.get(at..)?;
         match rest.chars().next()? {
-            '}' => return Some(at + 1),
+            c if c == bracket => return Some(at + 1),
             '#' => at += rest.find('\n')?,
             c if c.is_whitespace() || c == ',' => at += c.len_utf8(),
             _ => return None,

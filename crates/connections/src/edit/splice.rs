@@ -2,11 +2,15 @@
 
 use super::layout::{Entry, Key, Layout, Style, layout, line_end};
 use crate::{
-    Connection,
-    file::{entries::COMMON_KEYS, scalar::yaml},
+    Connection, ConnectionSet,
+    file::{
+        entries::COMMON_KEYS,
+        members::{MEMBER_KEYS, MEMBERS},
+        scalar::yaml,
+    },
 };
 
-/// The text with a connection at its end.
+/// The text with a connection at its end; of a member, with its set.
 pub(super) fn add(text: &str, connection: &Connection) -> Result<String, String> {
     let Layout { entries, indent } = layout(text)?;
     let line_break = line_break(text);
@@ -22,11 +26,19 @@ pub(super) fn add(text: &str, connection: &Connection) -> Result<String, String>
     if !entries.is_empty() && !ends_blank {
         new.push_str(line_break);
     }
-    let mut lines = vec![format!("{margin}{}:", yaml(&connection.nickname))];
-    for (key, value) in fields(connection) {
+    let mut lines = vec![format!("{margin}{}:", yaml(connection.entry()))];
+    let fields = match &connection.member {
+        Some(member) => set_fields(&member.set),
+        None => fields(connection),
+    };
+    for (key, value) in fields {
         if let Some(value) = value {
             lines.push(format!("{margin}  {key}: {value}"));
         }
+    }
+    if connection.member.is_some() {
+        lines.push(format!("{margin}  {MEMBERS}:"));
+        lines.push(format!("{margin}    - {}", member_line(connection)));
     }
     for line in lines {
         new.push_str(&line);
@@ -35,7 +47,48 @@ pub(super) fn add(text: &str, connection: &Connection) -> Result<String, String>
     Ok(new)
 }
 
-/// The text without a connection.
+/// The text with a further member at the end of its set.
+pub(super) fn add_member(text: &str, connection: &Connection) -> Result<String, String> {
+    let layout = layout(text)?;
+    let set = find(&layout, connection.entry())?;
+    let members = set.members.as_ref().ok_or_else(|| unusual(set))?;
+    let last = members.items.last().ok_or_else(|| unusual(set))?;
+    let line = member_line(connection);
+    let mut new = text.to_owned();
+    let Some(indent) = members.indent else {
+        new.insert_str(last.lines.end, &format!(", {line}"));
+        return Ok(new);
+    };
+    let line = format!("{}- {line}", " ".repeat(indent));
+    let end = line_break(text);
+    let at = last.lines.end;
+    if text.get(..at).is_some_and(|before| before.ends_with('\n')) {
+        new.insert_str(at, &format!("{line}{end}"));
+    } else {
+        // The last line of a file that has no end.
+        new.insert_str(at, &format!("{end}{line}"));
+    }
+    Ok(new)
+}
+
+/// The text without a member that is not the only one: where it stands in its set.
+pub(super) fn remove_member(text: &str, set: &str, at: usize) -> Result<String, String> {
+    let layout = layout(text)?;
+    let set = find(&layout, set)?;
+    let members = set.members.as_ref().ok_or_else(|| unusual(set))?;
+    let lines = |at: usize| members.items.get(at).map(|item| item.lines.clone());
+    let this = lines(at).ok_or_else(|| unusual(set))?;
+    let range = match (members.indent, at.checked_sub(1).and_then(lines)) {
+        (Some(_), _) => this,
+        (None, Some(before)) => before.end..this.end,
+        (None, None) => this.start..lines(1).ok_or_else(|| unusual(set))?.start,
+    };
+    let mut text = text.to_owned();
+    text.replace_range(range, "");
+    Ok(text)
+}
+
+/// The text without a connection or set.
 pub(super) fn remove(text: &str, nickname: &str) -> Result<String, String> {
     let layout = layout(text)?;
     let entry = find(&layout, nickname)?;
@@ -57,8 +110,14 @@ pub(super) fn remove(text: &str, nickname: &str) -> Result<String, String> {
     Ok(format!("{before}{after}"))
 }
 
-/// The text with what differs between two states of a connection.
-pub(super) fn change(text: &str, old: &Connection, new: &Connection) -> Result<String, String> {
+/// The text with what differs between two states of a connection; of a member, `at` is where it
+/// stands in its set.
+pub(super) fn change(
+    text: &str,
+    old: &Connection,
+    new: &Connection,
+    at: usize,
+) -> Result<String, String> {
     let mut text = text.to_owned();
     if old.kind() != new.kind() {
         return Err(format!(
@@ -71,7 +130,12 @@ pub(super) fn change(text: &str, old: &Connection, new: &Connection) -> Result<S
     for ((key, before), (_, after)) in fields(old).into_iter().zip(fields_of_new) {
         if before != after {
             let layout = layout(&text)?;
-            let entry = find(&layout, &old.nickname)?;
+            let mut entry = find(&layout, old.entry())?;
+            if old.member.is_some() {
+                let items = entry.members.as_ref().map(|members| &members.items);
+                let item = items.and_then(|items| items.get(at));
+                entry = item.ok_or_else(|| unusual(entry))?;
+            }
             text = match after {
                 Some(value) => set(&text, entry, (key, &value), &order)?,
                 None => unset(&text, entry, key)?,
@@ -194,12 +258,48 @@ fn line_break(text: &str) -> &'static str {
 }
 
 /// The keys of a connection in their order, with their values as YAML; `None` for those that it
-/// does not have.
+/// does not have. Of a member, those that are its own.
 fn fields(connection: &Connection) -> Vec<(&'static str, Option<String>)> {
+    if let (Some(member), Some(aws)) = (&connection.member, connection.aws()) {
+        let text = |text: &Option<String>| text.as_deref().map(yaml);
+        let is_own = aws.region != member.set.common.region;
+        let values = [
+            Some(format!("\"{}\"", member.account)),
+            text(&connection.description),
+            text(&aws.external_id),
+            text(&aws.next_external_id),
+            text(&aws.accept_unsafe),
+            text(&aws.region).filter(|_| is_own),
+        ];
+        return MEMBER_KEYS.into_iter().zip(values).collect();
+    }
     let common = [
         Some(connection.kind().name.to_owned()),
         connection.description.as_deref().map(yaml),
     ];
     let own = connection.definition.fields();
     COMMON_KEYS.into_iter().zip(common).chain(own).collect()
+}
+
+/// The keys of a set but for its members.
+fn set_fields(set: &ConnectionSet) -> Vec<(&'static str, Option<String>)> {
+    let common = Connection::new("", "", set.common.clone());
+    let mut fields = fields(&common);
+    for (key, value) in &mut fields {
+        match *key {
+            "description" => *value = set.description.as_deref().map(yaml),
+            "role_arn" => *value = Some(yaml(set.role_arn.as_str())),
+            _ => {}
+        }
+    }
+    fields
+}
+
+/// A member on one line.
+fn member_line(connection: &Connection) -> String {
+    let fields = fields(connection).into_iter();
+    let fields: Vec<String> = fields
+        .filter_map(|(key, value)| Some(format!("{key}: {}", value?)))
+        .collect();
+    format!("{{ {} }}", fields.join(", "))
 }

@@ -516,3 +516,100 @@ proptest! {
         super::layout::layout(&text).ok();
     }
 }
+
+const SETS: &str = "\
+org:   # all of ours
+  type: aws_s3
+  role_arn: arn:aws:iam::{account}:role/Backup
+  members:
+    # the first
+    - { account: \"000000000001\", external_id: one }   # asked Ann
+
+    - account: '000000000002'
+      # nobody knows
+      region: eu-west-1
+
+    - external_id: three
+      account: \"000000000003\"
+# behind it
+flow: { type: aws_s3, role_arn: \"arn:aws:iam::{account}:role/x\", members: [{ account: \"000000000001\" }, { account: \"000000000002\" }] }
+";
+
+fn member_of(text: &str, set: &str, account: &str) -> Connection {
+    let first = connection(text, &format!("{set}/000000000001"));
+    let own = crate::OwnValues {
+        external_id: Some("flowrun-0123456789abcdef0123456789abcdef".to_owned()),
+        description: Some("a: new one".to_owned()),
+        ..crate::OwnValues::default()
+    };
+    let set = &first.member.unwrap().set;
+    set.member(account, own, PATH).unwrap()
+}
+
+#[test]
+fn members_of_sets_are_edited_where_they_stand() {
+    let mut told = String::new();
+    let mut tell = |what: &str, came: String| {
+        told.push_str(&format!("== {what}\n{}\n", came.trim_end()));
+    };
+    let changed = |new: Result<String, String>| difference(SETS, &new.unwrap());
+    for set in ["org", "flow"] {
+        let new = member_of(SETS, set, "000000000004");
+        tell(
+            &format!("add to {set}"),
+            changed(edited(SETS, &Edit::Add(&new))),
+        );
+        let twice = member_of(SETS, set, "000000000002");
+        tell(
+            &format!("add twice to {set}"),
+            edited(SETS, &Edit::Add(&twice)).unwrap_err(),
+        );
+        for account in ["000000000001", "000000000002", "000000000003"] {
+            let nickname = format!("{set}/{account}");
+            if (set, account) == ("flow", "000000000003") {
+                continue;
+            }
+            let given = replaced(SETS, &nickname, |member| {
+                member.description = Some("x".to_owned());
+                let aws = member.aws_mut().unwrap();
+                aws.external_id = Some("four".to_owned());
+                aws.region = Some("eu-north-1".to_owned());
+            });
+            tell(&format!("change {set} {account}"), changed(Ok(given)));
+            let old = connection(SETS, &nickname);
+            tell(
+                &format!("remove {set} {account}"),
+                changed(edited(SETS, &Edit::Remove(&old))),
+            );
+        }
+        let all = entries::parse(SETS, Path::new(PATH)).unwrap();
+        let all: Vec<&Connection> = all.iter().filter(|member| member.entry() == set).collect();
+        tell(
+            &format!("remove {set}"),
+            changed(edited(SETS, &Edit::RemoveSet(&all))),
+        );
+    }
+    let fresh = member_of(&SETS.replace("org:", "other:"), "other", "000000000009");
+    tell("a new set", changed(edited(SETS, &Edit::Add(&fresh))));
+    let other = member_of(&SETS.replace("Backup", "Other"), "org", "000000000009");
+    tell("another set", edited(SETS, &Edit::Add(&other)).unwrap_err());
+    let only = "s: { type: aws_s3, role_arn: \"arn:aws:iam::{account}:role/x\", members: [{ account: \"000000000001\" }] }\n";
+    let last = connection(only, "s/000000000001");
+    tell("the last", edited(only, &Edit::Remove(&last)).unwrap_err());
+    let renamed = Connection {
+        nickname: "x".to_owned(),
+        ..last.clone()
+    };
+    tell(
+        "renamed",
+        edited(
+            only,
+            &Edit::Replace {
+                old: &last,
+                new: &renamed,
+            },
+        )
+        .unwrap_err(),
+    );
+    insta::assert_snapshot!(told);
+}

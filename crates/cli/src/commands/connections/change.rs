@@ -25,6 +25,23 @@ pub(super) fn edit(
         return save(asker, old, &new, is_other);
     }
     let was = aws(old)?;
+    let place = &arguments.place;
+    let is_of_all =
+        arguments.role_arn.is_some() || place.endpoint.is_some() || base(place).is_some();
+    if let Some(member) = old.member.as_ref().filter(|_| is_of_all) {
+        render::error(
+            &format!(
+                "role, endpoint and base of `{}` are those of its set",
+                old.nickname
+            ),
+            Some(&format!(
+                "change them for all members, in the entry `{}` of {}",
+                member.set.name,
+                old.file.display()
+            )),
+        );
+        return Err(Exit::Invalid);
+    }
     if arguments.role_arn.is_some() && was.role_arn.is_none() {
         render::error(
             &format!("the connection `{}` has no role", old.nickname),
@@ -152,17 +169,7 @@ pub(super) fn rename(old: &Connection, nickname: &str, uses: &[Use]) -> Result<E
 
 /// Deletes a connection that nothing uses.
 pub(super) fn delete(connection: &Connection, uses: &[Use]) -> Result<Exit, Exit> {
-    if !uses.is_empty() {
-        let places: String = uses.iter().map(|place| format!("\n  {place}")).collect();
-        render::error(
-            &format!(
-                "flows name the connection `{}`:{places}",
-                connection.nickname
-            ),
-            Some("change them first, or delete it all the same with `--force`"),
-        );
-        return Err(Exit::Invalid);
-    }
+    refuse_used(&format!("the connection `{}`", connection.nickname), uses)?;
     write(&connection.file, &Edit::Remove(connection))?;
     forget(connection, None);
     say_done(&format!("`{}` is deleted", connection.nickname));
@@ -175,8 +182,21 @@ pub(super) fn delete(connection: &Connection, uses: &[Use]) -> Result<Exit, Exit
     Ok(Exit::Done)
 }
 
+/// Says which flows name what shall be deleted.
+pub(super) fn refuse_used(what: &str, uses: &[Use]) -> Result<(), Exit> {
+    if uses.is_empty() {
+        return Ok(());
+    }
+    let places: String = uses.iter().map(|place| format!("\n  {place}")).collect();
+    render::error(
+        &format!("flows name {what}:{places}"),
+        Some("change them first, or delete it all the same with `--force`"),
+    );
+    Err(Exit::Invalid)
+}
+
 /// Moves what was proven to the new nickname, or away. What stays behind is of no connection.
-fn forget(connection: &Connection, nickname: Option<&str>) {
+pub(super) fn forget(connection: &Connection, nickname: Option<&str>) {
     if let Err(error) = move_proof(connection, nickname) {
         plain::print(&format!("{WARNING}warning{WARNING:#}: {error}"));
     }

@@ -64,6 +64,16 @@ pub(super) fn run(asker: &Asker, as_data: bool) -> Result<Exit, Exit> {
     })
 }
 
+/// The table of some connections.
+pub(super) fn table_of(connections: &[&Connection]) -> String {
+    let mut conditions = Conditions::default();
+    let connections: Vec<(&Connection, Condition)> = connections
+        .iter()
+        .map(|connection| (*connection, conditions.of(connection)))
+        .collect();
+    table(&connections)
+}
+
 fn table(connections: &[(&Connection, Condition)]) -> String {
     let rows: Vec<[String; 6]> = connections
         .iter()

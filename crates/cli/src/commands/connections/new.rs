@@ -87,6 +87,19 @@ pub(super) fn finish(
     arguments: &FinishConnection,
     wanted: &Wanted,
 ) -> Result<Exit, Exit> {
+    if let Some(member) = &connection.member {
+        render::error(
+            &format!("the role of `{}` is known", connection.nickname),
+            Some(&format!(
+                "`{}` gives a member its External ID",
+                asker.next_command(&format!(
+                    "add-member {} --account {}",
+                    member.set.name, member.account
+                ))
+            )),
+        );
+        return Err(Exit::Invalid);
+    }
     if !connection.is_pending() {
         render::error(
             &format!("the connection `{}` is not pending", connection.nickname),
@@ -205,13 +218,9 @@ fn external_id(store: &ConnectionStore, arguments: &NewConnection) -> Result<Opt
         if arguments.trust == TrustBy::Principal {
             return Ok(None);
         }
-        return new_external_id().map(Some).map_err(|error| {
-            render::error(
-                &format!("this machine gives no random bytes: {}", reason(&error)),
-                None,
-            );
-            Exit::Failed
-        });
+        return new_external_id()
+            .map(Some)
+            .map_err(|error| external_id_failed(&error));
     };
     let shared = store
         .list()
@@ -225,6 +234,15 @@ fn external_id(store: &ConnectionStore, arguments: &NewConnection) -> Result<Opt
         ))),
         None => Ok(Some(adopted.clone())),
     }
+}
+
+/// Says why there is no External ID.
+pub(super) fn external_id_failed(error: &std::io::Error) -> Exit {
+    render::error(
+        &format!("this machine gives no random bytes: {}", reason(error)),
+        None,
+    );
+    Exit::Failed
 }
 
 /// The base that the arguments name.

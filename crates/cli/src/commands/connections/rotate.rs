@@ -7,13 +7,14 @@
 use flowrun_connections::{Connection, Edit, new_external_id};
 
 use super::{
-    Asker, aws, aws_mut, say_done, test,
+    Asker, aws, aws_mut,
+    new::external_id_failed,
+    say_done, test,
     trust::{Instructions, Wanted},
     write,
 };
 use crate::{
     args::RotateConnection,
-    context::reason,
     exit::Exit,
     render::{self, plain},
 };
@@ -47,13 +48,7 @@ pub(super) fn run(
 }
 
 fn begin(asker: &Asker, old: &Connection, arguments: &RotateConnection) -> Result<Exit, Exit> {
-    let next = new_external_id().map_err(|error| {
-        render::error(
-            &format!("this machine gives no random bytes: {}", reason(&error)),
-            None,
-        );
-        Exit::Failed
-    })?;
+    let next = new_external_id().map_err(|error| external_id_failed(&error))?;
     let mut new = old.clone();
     aws_mut(&mut new)?.next_external_id = Some(next);
     let instructions = Instructions::of(asker, &new, &arguments.by)?;

@@ -170,18 +170,23 @@ pub(super) fn failure_of(connection: &Connection, verdict: &Verdict) -> Option<C
 
 fn tell_failure(connection: &Connection, failure: &CardError, as_data: bool) {
     if as_data {
-        let told = json!({
-            "nickname": connection.nickname,
-            "verdict": Health::NotVerified.name(),
-            "error": error_json(failure),
-        });
-        render::print(&format!("{told:#}\n"));
+        render::print(&format!("{:#}\n", failure_json(connection, failure)));
     } else {
         plain::print(&plain::card_failure(failure));
     }
 }
 
-fn as_json(connection: &Connection, proof: &Proof) -> Json {
+/// That nothing could be asked, as JSON.
+pub(super) fn failure_json(connection: &Connection, failure: &CardError) -> Json {
+    json!({
+        "nickname": connection.nickname,
+        "verdict": Health::NotVerified.name(),
+        "error": error_json(failure),
+    })
+}
+
+/// A proof as JSON.
+pub(super) fn as_json(connection: &Connection, proof: &Proof) -> Json {
     let probes: Vec<Json> = proof
         .probes
         .iter()

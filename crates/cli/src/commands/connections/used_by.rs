@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A place that names a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Use {
     file: PathBuf,
     line: usize,
@@ -102,7 +102,7 @@ fn lines(checked: &Checked, nickname: &str) -> Vec<usize> {
     lines.dedup();
     // A flow that cannot be read may name it all the same.
     if lines.is_empty() && checked.has_errors() {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
         let mut all = checked.source.text().lines();
         let named = all.position(|line| line.split(|c| !is_name(c)).any(|word| word == nickname));
         lines.extend(named.map(|index| index + 1));
@@ -110,14 +110,22 @@ fn lines(checked: &Checked, nickname: &str) -> Vec<usize> {
     lines
 }
 
-/// A store of every connection but one.
+/// A store of every connection and set but one, and where that is a set, but its members.
 struct AllBut(Arc<str>);
 
 impl Connections for AllBut {
     fn info(&self, nickname: &str) -> Option<ConnectionInfo> {
-        (*nickname != *self.0).then(|| ConnectionInfo {
+        let is_other = match nickname.strip_prefix(&*self.0) {
+            Some(rest) => !(rest.is_empty() || rest.starts_with('/')),
+            None => true,
+        };
+        is_other.then(|| ConnectionInfo {
             kind: AwsS3::NAME.to_owned(),
         })
+    }
+
+    fn members(&self, set: &str) -> Option<Vec<String>> {
+        (*set != *self.0).then(|| vec![format!("{set}/member")])
     }
 
     fn nicknames(&self) -> Vec<String> {
