@@ -102,6 +102,21 @@ fn a_flow_walks_forty_accounts_in_the_order_of_the_file() {
 fn a_set_is_made_and_grows() {
     let folder = of_accounts(2);
     folder.write("connections.yaml", "");
+    assert_snapshot!(folder.flowrun("look.yaml"), @"
+    exit 4
+    -- stderr
+    error[connection-not-found]: there is no set of connections `org-members`
+     --> look.yaml:3:19
+      |
+    3 |   members: { set: org-members }
+      |                   ^^^^^^^^^^^
+      |
+      = help: `flowrun connections list` lists those that there are
+
+    1 error in look.yaml
+    to make it, and to show what its role has to trust and allow:
+      flowrun connections add-member org-members --role-arn 'arn:aws:iam::{account}:role/NAME' --account ID
+    ");
     assert_snapshot!(folder.flowrun("connections add-member org --account 000000000000"), @"
     exit 2
     -- stderr
@@ -408,4 +423,123 @@ fn a_set_is_proven_and_rotated_as_a_whole() {
         folder.read("connections.yaml"),
         "# Every account of the organisation.\n"
     );
+}
+
+#[test]
+fn the_caller_supplies_a_connection_or_another_set() {
+    let folder = of_accounts(2);
+    let text = folder.read("connections.yaml");
+    let other = text.replace("org-members", "others");
+    let (_, other) = other.split_once('\n').unwrap();
+    folder.write("connections.yaml", [&text, other].concat());
+    folder.write(
+        "one.yaml",
+        "flow: one\nconnections: { source: { kind: aws_s3 } }\ncards:\n  list: { card: s3.list_objects, \
+         connection: source, with: { bucket: reports-1 } }\n",
+    );
+    assert_snapshot!(folder.flowrun("one.yaml"), @"
+    exit 2
+    -- stderr
+    error: connection `source`: missing: the flow leaves it to its caller, and needs one of kind `aws_s3`
+    help: add `--connection source=NICKNAME`
+    ");
+    let supplied = folder.flowrun("one.yaml --connection source=org-members/000000000001");
+    assert_eq!(supplied.code, Some(0), "{supplied}");
+    assert_snapshot!(folder.flowrun("one.yaml --connection source=org-members"), @r#"
+    exit 2
+    -- stderr
+    error[wrong-connection]: `org-members` is a set of connections, and not one connection
+     --> one.yaml:2:32
+      |
+    2 | connections: { source: { kind: aws_s3 } }
+      |                                ^^^^^^
+      |
+      = help: write `source: { set: org-members }`, and walk it: `for_each: connections.source`, and in it `connection: "{{ item }}"`
+
+    1 error in one.yaml
+    "#);
+    let walked = folder.flowrun("look.yaml --connection members=others -v");
+    assert_eq!(walked.code, Some(0), "{walked}");
+    assert_snapshot!(folder.flowrun("look.yaml --connection members=others/000000000001"), @"
+    exit 2
+    -- stderr
+    error[wrong-connection]: `others/000000000001` is one connection and no set
+     --> look.yaml:3:19
+      |
+    3 |   members: { set: org-members }
+      |                   ^^^^^^^^^^^
+      |
+      = help: write `members: others/000000000001`, and give it to a card as `connection: members`
+
+    1 error in look.yaml
+    ");
+    assert_snapshot!(folder.flowrun("look.yaml --connection members=other"), @"
+    exit 4
+    -- stderr
+    error[connection-not-found]: there is no set of connections `other`, which shall stand for `members`
+     --> look.yaml:3:19
+      |
+    3 |   members: { set: org-members }
+      |                   ^^^^^^^^^^^
+      |
+      = help: did you mean `others`?
+
+    1 error in look.yaml
+    to make it, and to show what its role has to trust and allow:
+      flowrun connections add-member other --role-arn 'arn:aws:iam::{account}:role/NAME' --account ID
+    ");
+}
+
+#[test]
+fn the_roles_of_a_set_are_told_as_one() {
+    let folder = of_accounts(3);
+    assert_snapshot!(folder.flowrun("policy look.yaml"), @r#"
+    exit 0
+    -- stdout
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Effect": "Allow",
+          "Action": "s3:ListBucket",
+          "Resource": "arn:aws:s3:::reports-*"
+        }
+      ]
+    }
+    -- stderr
+    org-members/000000000000:
+    and 2 more of its set, with the same
+    wide: before a run these are not known, so that a wildcard stands for them
+      s3:ListBucket on arn:aws:s3:::reports-*
+        look.yaml:9:33: index in card `list`
+    "#);
+    let one = folder.flowrun("policy look.yaml --for org-members/000000000002");
+    assert_eq!(
+        one.stdout,
+        folder.flowrun("policy look.yaml --for org-members").stdout,
+        "{one}"
+    );
+    let made = folder.flowrun(
+        "connections add-member org-members --account 000000000008 --account 000000000009 \
+         --account-id 111111111111 --format cloudformation",
+    );
+    assert_eq!(
+        made.stdout.matches("AWSTemplateFormatVersion").count(),
+        1,
+        "{made}"
+    );
+    assert_snapshot!(made.stderr(), @"
+    org-members/000000000008
+      role ARN          arn:aws:iam::000000000008:role/Backup
+      Account ID        111111111111
+      External ID       EXTERNAL-ID
+    the role:
+    org-members/000000000009
+      role ARN          arn:aws:iam::000000000009:role/Backup
+    as a StackSet, an instance for each account:
+      aws cloudformation create-stack-instances --stack-set-name NAME --regions REGION --accounts 000000000008 --parameter-overrides ParameterKey=ExternalId,ParameterValue=EXTERNAL-ID
+      aws cloudformation create-stack-instances --stack-set-name NAME --regions REGION --accounts 000000000009 --parameter-overrides ParameterKey=ExternalId,ParameterValue=EXTERNAL-ID
+    saved in FOLDER/connections.yaml; once the roles have those trust policies:
+      flowrun connections test org-members
+    ");
 }

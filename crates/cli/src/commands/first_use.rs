@@ -27,6 +27,7 @@ use crate::{
 struct Missing {
     alias: String,
     nickname: String,
+    is_set: bool,
 }
 
 /// Supplies the connections that are missing, as far as somebody is there to ask: the aliases that
@@ -41,7 +42,9 @@ pub(super) fn supply(
     }
     let folder = context::folder_of(&arguments.flow);
     let mut store = context.open_connections(&folder)?;
-    let missing = missing(engine, &store, arguments)?;
+    let mut missing = missing(engine, &store, arguments)?;
+    // What a set is made of is more than a few questions.
+    missing.retain(|one| !one.is_set);
     if missing.is_empty() {
         return Ok(None);
     }
@@ -81,15 +84,20 @@ fn missing(
     let Some(plan) = checked.plan else {
         return Ok(Vec::new());
     };
-    let is_known = |nickname: &str| store.list().any(|known| known.nickname == nickname);
+    let is_known = |nickname: &str, is_set: bool| match is_set {
+        true => store.members(nickname).next().is_some(),
+        false => store.list().any(|known| known.nickname == nickname),
+    };
     Ok(plan
         .connections()
-        .filter(|one| !one.is_set && one.kind.is_none_or(|kind| kind == AwsS3::NAME))
+        .filter(|one| one.kind.is_none_or(|kind| kind == AwsS3::NAME))
         .filter_map(|one| {
-            let nickname = one.nickname.filter(|nickname| !is_known(nickname))?;
+            let is_missing = |nickname: &&str| !is_known(nickname, one.is_set);
+            let nickname = one.nickname.filter(is_missing)?;
             Some(Missing {
                 alias: one.alias.to_owned(),
                 nickname: nickname.to_owned(),
+                is_set: one.is_set,
             })
         })
         .collect())
@@ -127,10 +135,16 @@ pub(super) fn tell(context: &Context, engine: &Engine, arguments: &Run) -> Resul
             true => format!(" --flow {}", arguments.flow.display()),
             false => String::new(),
         };
-        for words in [
-            format!("new {nickname}{flow}"),
-            format!("finish {nickname} --role-arn ARN"),
-        ] {
+        let words = match one.is_set {
+            true => vec![format!(
+                "add-member {nickname} --role-arn 'arn:aws:iam::{{account}}:role/NAME' --account ID"
+            )],
+            false => vec![
+                format!("new {nickname}{flow}"),
+                format!("finish {nickname} --role-arn ARN"),
+            ],
+        };
+        for words in words {
             let line = format!(
                 "  {}",
                 next_command(&folder, context.environment.as_ref(), &words)

@@ -41,7 +41,10 @@ fn execute(context: &Context, arguments: &args::Policy) -> Result<Exit, Exit> {
             connections: &arguments.connections,
         },
     )?;
-    let needed = chosen(flows.needed()?, arguments)?;
+    let mut needed = chosen(flows.needed()?, arguments)?;
+    if !arguments.trust {
+        join_members(&mut needed);
+    }
     if let Some(path) = &arguments.check {
         let [one] = needed.as_slice() else {
             return Err(choose(&needed, "a policy is compared for one connection"));
@@ -55,8 +58,14 @@ fn execute(context: &Context, arguments: &args::Policy) -> Result<Exit, Exit> {
     let several = needed.len() > 1;
     for one in &needed {
         let document = document(context, one, arguments)?;
-        if several {
+        if several || !one.alike.is_empty() {
             plain::print(&format!("{}:", one.name));
+        }
+        if !one.alike.is_empty() {
+            plain::print(&format!(
+                "{DIM}and {} more of its set, with the same{DIM:#}",
+                one.alike.len()
+            ));
         }
         render::print(&document);
         explain::wildcards(one, &flows);
@@ -82,6 +91,12 @@ fn chosen(needed: Vec<Needed>, arguments: &args::Policy) -> Result<Vec<Needed>, 
         return Ok(needed);
     };
     let names: Vec<String> = needed.iter().map(|one| one.name.clone()).collect();
+    let (set, needed): (Vec<_>, Vec<_>) = needed
+        .into_iter()
+        .partition(|one| one.member().is_some_and(|member| member.set.name == *only));
+    if !set.is_empty() {
+        return Ok(set);
+    }
     match needed.into_iter().find(|one| one.name == *only) {
         Some(one) if one.has_policy() => Ok(vec![one]),
         Some(one) => {
@@ -101,6 +116,19 @@ fn chosen(needed: Vec<Needed>, arguments: &args::Policy) -> Result<Vec<Needed>, 
             Err(Exit::Invalid)
         }
     }
+}
+
+/// Keeps of the members of a set that need the same only the first: their policy is one.
+fn join_members(needed: &mut Vec<Needed>) {
+    let mut kept: Vec<Needed> = Vec::with_capacity(needed.len());
+    for one in needed.drain(..) {
+        let same = kept.iter_mut().find(|other| other.is_alike(&one));
+        match same {
+            Some(other) => other.alike.push(one.name),
+            None => kept.push(one),
+        }
+    }
+    *needed = kept;
 }
 
 fn choose(needed: &[Needed], message: &str) -> Exit {

@@ -17,7 +17,7 @@ use super::{
     write,
 };
 use crate::{
-    args::{AddMember, RotateConnection, TrustBy},
+    args::{AddMember, PolicyFormat, RotateConnection, TrustBy},
     exit::Exit,
     render::{self, DIM, ERROR, GOOD, plain},
 };
@@ -94,15 +94,24 @@ pub(super) fn add(asker: &Asker, arguments: &AddMember) -> Result<Exit, Exit> {
             None => write(&file, &Edit::Add(new))?,
         }
     }
-    for ((_, new), instructions) in changes.iter().zip(&instructions) {
+    for (index, ((_, new), instructions)) in changes.iter().zip(&instructions).enumerate() {
         plain::print(&format!("{GOOD}{}{GOOD:#}", new.nickname));
         if let Some(role) = super::aws(new)?.role_arn.as_ref() {
             plain::print(&format!("  {DIM}role ARN        {DIM:#}  {role}"));
         }
-        instructions.show(&Wanted {
-            form: arguments.format,
-            ..Wanted::default()
-        })?;
+        // One template is for all accounts, each with its own parameter.
+        if arguments.format != PolicyFormat::Cloudformation || index == 0 {
+            instructions.show(&Wanted {
+                form: arguments.format,
+                ..Wanted::default()
+            })?;
+        }
+    }
+    if arguments.format == PolicyFormat::Cloudformation {
+        plain::print("as a StackSet, an instance for each account:");
+        for (_, new) in &changes {
+            tell_instance(new);
+        }
     }
     let test = match changes.as_slice() {
         [(_, only)] => &only.nickname,
@@ -114,6 +123,23 @@ pub(super) fn add(asker: &Asker, arguments: &AddMember) -> Result<Exit, Exit> {
         asker.next_command(&format!("test {test}"))
     ));
     Ok(Exit::Done)
+}
+
+/// The command that makes the role of a member by a StackSet.
+fn tell_instance(connection: &Connection) {
+    let (Some(member), Some(aws)) = (&connection.member, connection.aws()) else {
+        return;
+    };
+    let id = aws
+        .external_id
+        .as_ref()
+        .map(|id| format!(" --parameter-overrides ParameterKey=ExternalId,ParameterValue={id}"));
+    plain::print(&format!(
+        "  aws cloudformation create-stack-instances --stack-set-name NAME --regions REGION \
+         --accounts {}{}",
+        member.account,
+        id.unwrap_or_default()
+    ));
 }
 
 fn external_id(set: &ConnectionSet) -> Result<Option<String>, Exit> {

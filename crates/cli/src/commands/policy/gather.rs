@@ -7,7 +7,7 @@ use std::{
 };
 
 use flowrun_card::{ConnectionKind as _, Permission, Value};
-use flowrun_connections::{AwsConnection, AwsS3, Connection, ConnectionStore};
+use flowrun_connections::{AwsConnection, AwsS3, Connection, ConnectionStore, Member};
 use flowrun_engine::{CardPermission, Checked, Plan, Source};
 
 use crate::{
@@ -62,6 +62,8 @@ pub(in crate::commands) struct Needed {
     pub(in crate::commands) permissions: Vec<Permission>,
     /// Which card of which flow, for each permission.
     pub(super) from: Vec<From>,
+    /// Other members of its set that need the same.
+    pub(super) alike: Vec<String>,
 }
 
 /// Where a permission comes from.
@@ -74,6 +76,26 @@ impl Needed {
     /// The connection, where it is there and of AWS.
     pub(super) fn aws(&self) -> Option<AwsConnection<'_>> {
         self.connection.as_ref()?.aws()
+    }
+
+    /// Its place in a set.
+    pub(super) fn member(&self) -> Option<&Member> {
+        self.connection.as_ref()?.member.as_ref()
+    }
+
+    /// Whether both are members of one set and need the same.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let needs = |one: &Permission| (one.actions.clone(), one.resource.clone());
+        let (Some(own), Some(others)) = (self.member(), other.member()) else {
+            return false;
+        };
+        own.set == others.set
+            && self.permissions.len() == other.permissions.len()
+            && self
+                .permissions
+                .iter()
+                .map(needs)
+                .eq(other.permissions.iter().map(needs))
     }
 
     /// Whether IAM has a policy for it.
@@ -141,6 +163,7 @@ impl Flows {
                     folder: flow.folder.clone(),
                     permissions: Vec::new(),
                     from: Vec::new(),
+                    alike: Vec::new(),
                 };
                 let at = found
                     .iter()

@@ -107,6 +107,31 @@ outputs: { a: "{{ cards.a }}" }
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_is_walked_in_its_order_and_another_can_be_given() {
+    let text = r#"flow: f
+connections: { all: { set: branches } }
+cards:
+  a: { for_each: connections.all, card: test.list, connection: "{{ item }}", with: { count: 1 } }
+outputs: { a: "{{ list.map cards.a it.objects }}" }
+"#;
+    let given = async |aliases: &[(&str, &str)]| {
+        let ran = flow(text)
+            .with(|run| {
+                aliases.iter().fold(run, |run, (alias, nickname)| {
+                    run.connection(*alias, *nickname)
+                })
+            })
+            .try_run(NullJournal, Log::default())
+            .await;
+        ran.map_or_else(|problems| problems, |ran| ran.end())
+    };
+    assert_snapshot!(given(&[]).await, @r#"succeeded {"a":[[{"key":"branches/north-0","size":0,"owner":null}],[{"key":"branches/south-0","size":0,"owner":null}]]}"#);
+    assert_snapshot!(given(&[("all", "posts")]).await, @"connection `all`: connection `posts` is of kind `smtp`, and `all` needs `shelf`");
+    assert_snapshot!(given(&[("all", "demo-vault")]).await, @"connection `all`: `demo-vault` is one connection and no set (help: write `all: demo-vault`, and give it to a card as `connection: all`)");
+    assert_snapshot!(given(&[("all", "branchs")]).await, @"connection `all`: there is no set of connections `branchs` (help: did you mean `branches`?)");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_input_can_be_a_connection() {
     let text = r#"flow: f
 inputs: { shelf: { type: connection } }
