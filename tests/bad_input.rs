@@ -418,7 +418,7 @@ fn a_command_that_is_none() {
 
     For more information, try '--help'.
     ");
-    assert_snapshot!(folder.flowrun("connections"), @r"
+    assert_snapshot!(folder.flowrun("connections"), @"
     exit 2
     -- stderr
     Make, prove and manage connections
@@ -426,23 +426,26 @@ fn a_command_that_is_none() {
     Usage: flowrun connections [OPTIONS] <COMMAND>
 
     Commands:
-      new      Make a connection: shows the trust policy for its role, proves the role, saves it
-      finish   Give a pending connection its role
-      list     List all connections, their health, and when they were last proven
-      show     Show one connection
-      test     Prove a connection: its role lets us in with the External ID, and nobody without it
-      edit     Change a connection's other values
-      rename   Give a connection another nickname
-      delete   Delete a connection that no flow under the folder names
-      used-by  List the flows under the folder that name a connection
-      rotate   Make a new External ID, and once the role accepts it, use it
-      help     Print this message or the help of the given subcommand(s)
+      new         Make a connection: shows the trust policy for its role, proves the role, saves it
+      add-member  Add accounts to a set of connections, or make one: the same role in many accounts
+      finish      Give a pending connection its role
+      list        List all connections, their health, and when they were last proven
+      show        Show one connection, or a set
+      test        Prove a connection: its role lets us in with the External ID, and nobody without it
+      edit        Change a connection's other values
+      rename      Give a connection another nickname
+      delete      Delete a connection that no flow under the folder names
+      used-by     List the flows under the folder that name a connection
+      rotate      Make a new External ID, and once the role accepts it, use it
+      help        Print this message or the help of the given subcommand(s)
 
     Options:
-      -v, --verbose...       Say more about what happens: -v for decisions, -vv for details
-          --folder <FOLDER>  The folder whose `connections.yaml` is used: there, or in the nearest
-                             folder above that has one [default: .]
-      -h, --help             Print help
+      -v, --verbose...          Say more about what happens: -v for decisions, -vv for details
+          --environment <NAME>  Use the connections of `connections.NAME.yaml`, and no others [env:
+                                FLOWRUN_ENVIRONMENT=]
+          --folder <FOLDER>     The folder whose `connections.yaml` is used: there, or in the nearest
+                                folder above that has one [default: .]
+      -h, --help                Print help
     ");
 }
 

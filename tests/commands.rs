@@ -568,9 +568,11 @@ fn help_and_version() {
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-      -v, --verbose...  Say more about what happens: -v for decisions, -vv for details
-      -h, --help        Print help
-      -V, --version     Print version
+      -v, --verbose...          Say more about what happens: -v for decisions, -vv for details
+          --environment <NAME>  Use the connections of `connections.NAME.yaml`, and no others [env:
+                                FLOWRUN_ENVIRONMENT=]
+      -h, --help                Print help
+      -V, --version             Print version
 
     Examples:
       flowrun flows/backup.yaml                     run a flow
@@ -583,7 +585,7 @@ fn help_and_version() {
     Exit codes: 0 done, 1 the run failed, 2 the flow or the call is invalid, 3 cancelled,
     4 a connection or credentials.
     ");
-    assert_snapshot!(folder.flowrun("run --help"), @r"
+    assert_snapshot!(folder.flowrun("run --help"), @"
     exit 0
     -- stdout
     Run a flow; `flowrun FLOW` is short for it
@@ -596,6 +598,8 @@ fn help_and_version() {
     Options:
       -i, --input <NAME=VALUE>           An input of the flow, read by its declared type; repeatable
       -v, --verbose...                   Say more about what happens: -v for decisions, -vv for details
+          --environment <NAME>           Use the connections of `connections.NAME.yaml`, and no others
+                                         [env: FLOWRUN_ENVIRONMENT=]
           --inputs <FILE>                A YAML or JSON file of inputs; `--input` wins over it
       -c, --connection <ALIAS=NICKNAME>  Use another connection for an alias of the flow; repeatable
           --json                         Print one JSON event a line on standard output, and nothing
@@ -603,7 +607,7 @@ fn help_and_version() {
       -q, --quiet                        Print nothing but the outputs, and errors
       -h, --help                         Print help
     ");
-    assert_snapshot!(folder.flowrun("sandbox --help"), @r"
+    assert_snapshot!(folder.flowrun("sandbox --help"), @"
     exit 0
     -- stdout
     Serve the sandbox: S3 and STS on this machine, with IAM enforced
@@ -611,13 +615,15 @@ fn help_and_version() {
     Usage: flowrun sandbox [OPTIONS]
 
     Options:
-          --listen <ADDRESS>  Where to listen: an address of this machine; port 0 takes a free one
-                              [default: 127.0.0.1:0]
-      -v, --verbose...        Say more about what happens: -v for decisions, -vv for details
-          --state <FOLDER>    Where objects are kept; in memory and a temporary folder where not given
-          --seed <FILE>       Accounts, roles and buckets to begin with; `sandbox.yaml` here or in
-                              `flows/` where not given
-      -h, --help              Print help
+          --listen <ADDRESS>    Where to listen: an address of this machine; port 0 takes a free one
+                                [default: 127.0.0.1:0]
+      -v, --verbose...          Say more about what happens: -v for decisions, -vv for details
+          --environment <NAME>  Use the connections of `connections.NAME.yaml`, and no others [env:
+                                FLOWRUN_ENVIRONMENT=]
+          --state <FOLDER>      Where objects are kept; in memory and a temporary folder where not given
+          --seed <FILE>         Accounts, roles and buckets to begin with; `sandbox.yaml` here or in
+                                `flows/` where not given
+      -h, --help                Print help
     ");
     let version = folder.flowrun("--version");
     assert_eq!(

@@ -222,7 +222,7 @@ fn a_failed_card_fails_the_run() {
     assert_snapshot!(folder.flowrun("missing.yaml --json"), @r#"
     exit 1
     -- stdout
-    {"event":"run_started","version":1,"run_id":"RUN","flow":"missing","at":"WHEN"}
+    {"event":"run_started","version":1,"run_id":"RUN","flow":"missing","environment":null,"at":"WHEN"}
     {"event":"card_started","address":"head","card":"s3.head_object","attempt":1}
     {"event":"card_ended","address":"head","state":"failed","duration_ms":TIME,"items":0,"bytes":0,"error":{"kind":"not_found","message":"the object does not exist","code":"NotFound","card":"head","attempts":1,"context":{"bucket":"reports","key":"daily/none.txt","connection":"demo-reports","request_id":"REQUEST"}}}
     {"event":"card_ended","address":"after","state":"skipped","duration_ms":TIME}
