@@ -13,9 +13,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use flowrun_connections::Environment;
 
 pub(crate) use self::connections::{
-    AddMember, AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection, FinishConnection,
-    HttpArguments, KindName, NewConnection, PlaceArguments, RoleArguments, RotateConnection,
-    ShareCommand, TrustBy,
+    AddMember, AuthName, BaseName, ByHand, Connections, ConnectionsCommand, EditConnection,
+    FinishConnection, HttpArguments, KindName, NewConnection, PlaceArguments, RoleArguments,
+    RotateConnection, ShareCommand, TrustBy,
 };
 pub(crate) use self::policy::{Policy, PolicyFormat};
 use crate::files;

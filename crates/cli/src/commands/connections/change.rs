@@ -1,6 +1,8 @@
 //! `flowrun connections edit`, `rename` and `delete`.
 
-use flowrun_connections::{Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry};
+use flowrun_connections::{
+    Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry,
+};
 
 use super::{
     Asker, aws, aws_mut, new::apply, new::base, say_done, share::told, used_by::Use, write,

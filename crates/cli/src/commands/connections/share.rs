@@ -24,7 +24,7 @@ pub(super) fn run(
 ) -> Result<Exit, Exit> {
     match command {
         ShareCommand::Add { recipient, name } => {
-            let file = file_for(folder).map_err(|error| told(&error.into()))?;
+            let file = file_for(folder, None).map_err(|error| told(&error.into()))?;
             let shared = share_add(&file, recipient, name.as_deref(), &identities());
             let shared = shared.map_err(|error| told(&error))?;
             say_done(&format!(
@@ -35,7 +35,7 @@ pub(super) fn run(
             say_files(&shared);
         }
         ShareCommand::Remove { recipient } => {
-            let file = file_for(folder).map_err(|error| told(&error.into()))?;
+            let file = file_for(folder, None).map_err(|error| told(&error.into()))?;
             let shared = share_remove(&file, recipient, &identities());
             let shared = shared.map_err(|error| told(&error))?;
             say_done(&format!(
@@ -134,7 +134,7 @@ fn is_sealed(secret: &flowrun_connections::SecretField<'_>) -> bool {
 }
 
 fn list(store: &ConnectionStore, folder: &Path) -> Result<String, Exit> {
-    let file = file_for(folder).map_err(|error| told(&error.into()))?;
+    let file = file_for(folder, None).map_err(|error| told(&error.into()))?;
     let recipients = Recipients::beside(&file).map_err(|error| told(&error))?;
     let mut text = String::new();
     for SharedWith {
