@@ -133,8 +133,7 @@ impl Bench {
         std::fs::write(folder.path().join("secret"), "canary-secret\n").unwrap();
         let time = ManualTime::default();
         let store = ConnectionStore::open_at(
-            folder.path(),
-            None,
+            crate::store::Files::of(folder.path(), None, None).unwrap(),
             None,
             SharedTimeSource::new(time.clone()),
         );
