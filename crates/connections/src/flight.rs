@@ -38,9 +38,12 @@ impl<T: Clone> Flight<T> {
             .clone()
     }
 
-    /// Forgets what was loaded last.
-    pub(crate) fn forget(&self) {
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Forgets what was loaded last, where it is that.
+    pub(crate) fn forget(&self, is_it: impl FnOnce(&T) -> bool) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.as_ref().is_some_and(is_it) {
+            *latest = None;
+        }
     }
 
     /// The latest value if it is usable, else a new one.

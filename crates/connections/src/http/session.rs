@@ -272,10 +272,11 @@ impl HttpRequest<'_> {
         let session = self.session;
         let token = session.token().await?;
         let response = self.clone().sent(token.as_ref()).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || token.is_none() {
+        let (StatusCode::UNAUTHORIZED, Some(refused)) = (response.status(), token) else {
             return Ok(response);
-        }
-        session.token.forget();
+        };
+        // Another request may have a new one by now.
+        session.token.forget(|token| token.secret == refused.secret);
         let token = session.token().await?;
         self.sent(token.as_ref()).await
     }

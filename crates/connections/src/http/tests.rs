@@ -278,9 +278,21 @@ async fn a_token_is_asked_for_once_and_renewed() {
     bench.get("").await.unwrap();
     assert_eq!(last(), ("Bearer t2".to_owned(), 24));
     bench.time.advance(Duration::from_secs(540));
-    assert_eq!(bench.get("").await.unwrap(), 200);
-    // The new one, refused; another one, taken.
-    assert_eq!(last(), ("Bearer t4".to_owned(), 28));
+    let all = (0..10).map(|_| {
+        let session = Arc::clone(&session);
+        tokio::spawn(async move {
+            let request = session.request(Method::GET, "").unwrap();
+            request.send().await.unwrap().status().as_u16()
+        })
+    });
+    let all: Vec<_> = all.collect();
+    for one in all {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    // The new one, refused; another one for all, taken.
+    let asked = server.asked();
+    let tokens = asked.iter().filter(|asked| asked.line.starts_with("POST "));
+    assert_eq!((tokens.count(), last().0), (4, "Bearer t4".to_owned()));
 }
 
 #[tokio::test]

@@ -301,10 +301,12 @@ fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
 #[test]
 fn proxies_of_the_environment_are_used_and_left_out() {
     let (url, told) = proxy();
+    // The name of a proxy is none of the connection's.
+    let named = url.replace("127.0.0.1", "localhost");
     let variables = [
         &KEYS[..],
         &[
-            ("HTTPS_PROXY", &url),
+            ("HTTPS_PROXY", &named),
             ("HTTP_PROXY", &url),
             ("NO_PROXY", "127.0.0.1"),
         ],
@@ -312,10 +314,12 @@ fn proxies_of_the_environment_are_used_and_left_out() {
     .concat();
     let test = "proxies_of_the_environment_are_used_and_left_out";
     let Some(folder) = in_own_process(test, &variables) else {
-        assert_eq!(
-            told.iter().next().unwrap(),
-            "CONNECT s3.example.invalid:443 HTTP/1.1"
-        );
+        for host in ["s3.example.invalid", "api.example.invalid"] {
+            assert_eq!(
+                told.iter().next().unwrap(),
+                format!("CONNECT {host}:443 HTTP/1.1")
+            );
+        }
         assert!(told.try_recv().is_err());
         return;
     };
@@ -329,6 +333,15 @@ fn proxies_of_the_environment_are_used_and_left_out() {
         failure.starts_with("STS at https://s3.example.invalid cannot be reached: "),
         "{failure}"
     );
+    let file = "b: { type: http, url: 'https://api.example.invalid' }";
+    std::fs::write(folder.join(FILE_NAME), file).unwrap();
+    let store = ConnectionStore::open(&folder, None, None).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let proof = runtime.block_on(store.prove(store.list().next().unwrap()));
+    assert!(!proof.unwrap().verdict.is_good());
 }
 
 #[test]
