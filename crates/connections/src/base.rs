@@ -288,7 +288,6 @@ impl Bases {
         };
         let guard = match &key.settings.endpoint {
             Endpoint::Url(url) => Some(Guard::new(
-                &key.nickname,
                 &[url],
                 &key.settings.allow,
                 Arc::clone(&self.lookup),

@@ -369,7 +369,6 @@ pub(crate) struct Guard {
 
 #[derive(Debug)]
 struct Inner {
-    nickname: String,
     /// The hosts in the connection's URLs.
     hosts: Vec<String>,
     allow: Vec<Allowed>,
@@ -380,12 +379,7 @@ struct Inner {
 
 impl Guard {
     /// The guard of a connection with these URLs.
-    pub(crate) fn new(
-        nickname: &str,
-        urls: &[&str],
-        allow: &[Allowed],
-        lookup: Arc<dyn Lookup>,
-    ) -> Self {
+    pub(crate) fn new(urls: &[&str], allow: &[Allowed], lookup: Arc<dyn Lookup>) -> Self {
         let hosts: Vec<String> = urls
             .iter()
             .map(|url| canonical_name(&host_of(url)))
@@ -395,7 +389,6 @@ impl Guard {
         proxies.retain(|proxy| !hosts.contains(proxy));
         Self {
             inner: Arc::new(Inner {
-                nickname: nickname.to_owned(),
                 hosts,
                 allow: allow.to_vec(),
                 proxies,
@@ -407,10 +400,7 @@ impl Guard {
     /// The addresses of a name, once all of them are allowed.
     pub(crate) async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, CardError> {
         let name = canonical_name(name);
-        let failed = |message: String| {
-            CardError::new(ErrorKind::Connection, message)
-                .context("connection", self.inner.nickname.as_str())
-        };
+        let failed = |message: String| CardError::new(ErrorKind::Connection, message);
         let found = self.inner.lookup.lookup(name.clone()).await;
         let found = found.map_err(|_| {
             failed(format!("the name `{name}` has no address"))

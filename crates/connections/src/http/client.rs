@@ -38,12 +38,7 @@ pub(super) fn client(
     key: Option<Secret>,
     lookup: Arc<dyn Lookup>,
 ) -> Result<Client, CardError> {
-    let guard = Guard::new(
-        &connection.nickname,
-        &definition.urls(),
-        &definition.allow,
-        lookup,
-    );
+    let guard = Guard::new(&definition.urls(), &definition.allow, lookup);
     let client = Client::builder()
         .tls_backend_preconfigured(tls(definition, connection, key)?)
         .dns_resolver(Arc::new(Guarded(guard)))
