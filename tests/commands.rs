@@ -111,7 +111,7 @@ fn validate_reports_every_error_in_each_format() {
     7 |     with: { bucket: reports, key: "{{ inputs.kye }}", text: 100%, size: 1 }
       |                                                                   ^^^^
       |
-      = help: it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `if_none_match`
+      = help: it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `sse_customer_key`, `if_none_match`
 
     3 errors in wrong.yaml
     "#);
@@ -127,14 +127,14 @@ fn validate_reports_every_error_in_each_format() {
     -- stdout
     {"file":"wrong.yaml","code":"unknown-connection","severity":"error","message":"the flow has no connection `sauce`","primary":{"line":6,"column":17,"end_line":6,"end_column":22,"text":""},"secondary":[],"help":"did you mean `source`?"}
     {"file":"wrong.yaml","code":"unknown-name","severity":"error","message":"the flow has no input `kye`","primary":{"line":7,"column":46,"end_line":7,"end_column":49,"text":""},"secondary":[],"help":"declare it: `inputs: { kye: { type: string } }` at the top of the flow"}
-    {"file":"wrong.yaml","code":"unknown-input","severity":"error","message":"`s3.upload` has no input `size`","primary":{"line":7,"column":67,"end_line":7,"end_column":71,"text":""},"secondary":[],"help":"it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `if_none_match`"}
+    {"file":"wrong.yaml","code":"unknown-input","severity":"error","message":"`s3.upload` has no input `size`","primary":{"line":7,"column":67,"end_line":7,"end_column":71,"text":""},"secondary":[],"help":"it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `sse_customer_key`, `if_none_match`"}
     "#);
     assert_snapshot!(folder.flowrun("validate wrong.yaml --format github"), @"
     exit 2
     -- stdout
     ::error file=wrong.yaml,line=6,endLine=6,col=17,endColumn=22,title=unknown-connection::the flow has no connection `sauce`%0Ahelp: did you mean `source`?
     ::error file=wrong.yaml,line=7,endLine=7,col=46,endColumn=49,title=unknown-name::the flow has no input `kye`%0Ahelp: declare it: `inputs: { kye: { type: string } }` at the top of the flow
-    ::error file=wrong.yaml,line=7,endLine=7,col=67,endColumn=71,title=unknown-input::`s3.upload` has no input `size`%0Ahelp: it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `if_none_match`
+    ::error file=wrong.yaml,line=7,endLine=7,col=67,endColumn=71,title=unknown-input::`s3.upload` has no input `size`%0Ahelp: it has `connection`, `bucket`, `key`, `file`, `text`, `content`, `content_type`, `metadata`, `sse_customer_key`, `if_none_match`
     ");
 }
 
@@ -324,15 +324,17 @@ fn cards_shows_one_card() {
     since: 0.1.0
 
     Inputs
-      source                  an object                      required  What to copy.
-      source.connection       a connection of kind `aws_s3`  The connection that reads; the card's own if left out.
-      source.bucket           a string                       required  The bucket.
-      source.key              a string                       required  The key.
-      source.version_id       a string                       The version; the current one if left out.
-      destination             an object                      required  Where to.
-      destination.connection  a connection of kind `aws_s3`  The connection that writes; the card's own if left out.
-      destination.bucket      a string                       required  The bucket.
-      destination.key         a string                       required  The key.
+      source                        an object                      required  What to copy.
+      source.connection             a connection of kind `aws_s3`  The connection that reads; the card's own if left out.
+      source.bucket                 a string                       required  The bucket.
+      source.key                    a string                       required  The key.
+      source.version_id             a string                       The version; the current one if left out.
+      source.sse_customer_key       a secret                       The key that the object is encrypted with (SSE-C): 32 bytes in base64.
+      destination                   an object                      required  Where to.
+      destination.connection        a connection of kind `aws_s3`  The connection that writes; the card's own if left out.
+      destination.bucket            a string                       required  The bucket.
+      destination.key               a string                       required  The key.
+      destination.sse_customer_key  a secret                       Encrypt the copy with this key (SSE-C): 32 bytes in base64. S3 does not keep it: without it the copy is lost. Left out, the copy is encrypted as the bucket says, also where the source has a key.
 
     Outputs
       bucket             a string    The bucket of the copy.
@@ -601,6 +603,7 @@ fn help_and_version() {
           --environment <NAME>           Use the connections of `connections.NAME.yaml`, and no others
                                          [env: FLOWRUN_ENVIRONMENT=]
           --inputs <FILE>                A YAML or JSON file of inputs; `--input` wins over it
+          --secret <NAME=SOURCE>         A secret, read from `env:VARIABLE` or `file:PATH`; repeatable
       -c, --connection <ALIAS=NICKNAME>  Use another connection for an alias of the flow; repeatable
           --json                         Print one JSON event a line on standard output, and nothing
                                          else

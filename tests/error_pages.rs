@@ -9,7 +9,7 @@
 use std::{any::Any, collections::BTreeSet, fs, path::PathBuf, sync::Arc};
 
 use flowrun_card::{
-    BoxFuture, CardError, ConnectionInfo, Connections, ErrorKind, Registry, SessionRequest,
+    BoxFuture, CardError, ConnectionInfo, Connections, ErrorKind, Registry, Secret, SessionRequest,
 };
 use flowrun_engine::{CheckOptions, Checked, Code, Engine};
 
@@ -231,7 +231,12 @@ fn flows_of_the_documentation_run() {
             let checked = check(&engine, path, &flow);
             assert_eq!(lines(&checked), Vec::<String>::new(), "in {path}:\n{flow}");
             let plan = checked.plan.unwrap_or_else(|| panic!("in {path}:\n{flow}"));
-            let run = engine.run(&plan, ".").start().unwrap();
+            let mut run = engine.run(&plan, ".");
+            // Readers have it in their environment.
+            if flow.contains("secrets: ") || flow.contains("secrets:\n") {
+                run = run.secret("sse_key", Secret::new("a key of the customer"));
+            }
+            let run = run.start().unwrap();
             let report = runtime.block_on(run.wait());
             assert_eq!(report.error, None, "in {path}:\n{flow}");
         }

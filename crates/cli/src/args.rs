@@ -82,8 +82,8 @@ pub(crate) struct Run {
     /// A YAML or JSON file of inputs; `--input` wins over it
     #[arg(long = "inputs", value_name = "FILE")]
     pub(crate) inputs_file: Option<PathBuf>,
-    /// Where a secret of the flow, or an input of type `secret`, is read from; repeatable
-    #[arg(long = "secret", value_name = "NAME=env:VARIABLE|file:PATH")]
+    /// A secret, read from `env:VARIABLE` or `file:PATH`; repeatable
+    #[arg(long = "secret", value_name = "NAME=SOURCE")]
     pub(crate) secrets: Vec<String>,
     /// Use another connection for an alias of the flow; repeatable
     #[arg(short, long = "connection", value_name = "ALIAS=NICKNAME", value_parser = pair)]

@@ -75,7 +75,14 @@ pub(crate) fn open_connections(
         render::error(&error.to_string(), help.as_deref());
         Exit::Connection
     })?;
-    Ok(opened.with_sealed(identities()))
+    Ok(equipped(opened))
+}
+
+/// A store that opens sealed secrets, and tells the redactor of every one that it reads.
+fn equipped(store: ConnectionStore) -> ConnectionStore {
+    store
+        .with_sealed(identities())
+        .with_redactor(render::redactor().clone())
 }
 
 /// As [`Context::open_connections`], to make the first connection of an environment, too.
@@ -89,7 +96,7 @@ pub(crate) fn begin_connections(context: &Context, folder: &Path) -> Result<Conn
         render::error(&error.to_string(), None);
         Exit::Connection
     })?;
-    Ok(begun.with_sealed(identities()))
+    Ok(equipped(begun))
 }
 
 /// The folder that a flow's relative paths start from: its own.

@@ -161,7 +161,7 @@ impl Bases {
             CardError::new(ErrorKind::Unexpected, "the SDK has no credentials provider")
         })?;
         let source = Source::Base(provider, key.settings.base.clone());
-        let credentials = Renewing::new(source, self.time.clone());
+        let credentials = Renewing::new(source, self.time.clone(), self.secrets.redactor.clone());
         let mut config = config.into_builder();
         if let Some(http) = self.own_client(key)? {
             config.set_http_client(Some(http));

@@ -11,7 +11,7 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
 use aws_smithy_async::time::SharedTimeSource;
-use flowrun_card::CardError;
+use flowrun_card::{CardError, Redactor, Secret};
 
 use crate::{Base, base::load_credentials, flight::Flight, sts::Role};
 
@@ -41,6 +41,8 @@ pub(crate) enum Source {
 pub(crate) struct Renewing {
     source: Source,
     time: SharedTimeSource,
+    /// Is told of all credentials.
+    redactor: Redactor,
     flight: Flight<Lease>,
     /// Before this time credentials that still work are not renewed again.
     next_renewal: Mutex<SystemTime>,
@@ -75,10 +77,11 @@ fn before(now: SystemTime, margin: Duration, expiry: SystemTime) -> bool {
 }
 
 impl Renewing {
-    pub(crate) fn new(source: Source, time: SharedTimeSource) -> Arc<Self> {
+    pub(crate) fn new(source: Source, time: SharedTimeSource, redactor: Redactor) -> Arc<Self> {
         Arc::new(Self {
             source,
             time,
+            redactor,
             flight: Flight::default(),
             next_renewal: Mutex::new(SystemTime::UNIX_EPOCH),
         })
@@ -132,6 +135,11 @@ impl Renewing {
             Source::Base(provider, base) => load_credentials(provider, base).await?,
             Source::Role(role) => role.assume().await?,
         };
+        for secret in
+            std::iter::once(credentials.secret_access_key()).chain(credentials.session_token())
+        {
+            self.redactor.add(&Secret::new(secret));
+        }
         Ok(Lease {
             credentials,
             loaded: self.time.now(),
@@ -202,6 +210,7 @@ mod tests {
         loads: Arc<AtomicU32>,
         fails: Arc<std::sync::atomic::AtomicBool>,
         renewing: Arc<Renewing>,
+        redactor: Redactor,
     }
 
     fn bench(lifetime: Option<Duration>) -> Bench {
@@ -214,12 +223,15 @@ mod tests {
             fails: Arc::clone(&fails),
         };
         let source = Source::Base(SharedCredentialsProvider::new(fake), Base::Default);
-        let renewing = Renewing::new(source, SharedTimeSource::new(time.clone()));
+        let time_source = SharedTimeSource::new(time.clone());
+        let redactor = Redactor::default();
+        let renewing = Renewing::new(source, time_source, redactor.clone());
         Bench {
             time,
             loads,
             fails,
             renewing,
+            redactor,
         }
     }
 
@@ -231,6 +243,14 @@ mod tests {
             let key = key.map(|credentials| credentials.access_key_id().to_owned());
             (key, self.loads.load(SeqCst))
         }
+    }
+
+    #[tokio::test]
+    async fn the_redactor_is_told_of_them() {
+        let bench = bench(None);
+        assert_eq!(bench.redactor.data("a secret"), "a secret");
+        bench.after(0).await;
+        assert_eq!(bench.redactor.data("a secret"), "a ***");
     }
 
     fn key(number: u32) -> Option<String> {

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use flowrun_card::{CardError, ErrorKind, Secret};
+use flowrun_card::{CardError, ErrorKind, Redactor, Secret};
 use serde::{
     Deserializer,
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -82,6 +82,8 @@ impl SecretSource {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {
     pub(crate) sealed: Option<Arc<dyn SealedSecrets>>,
+    /// Is told of every secret that is read.
+    pub(crate) redactor: Redactor,
 }
 
 impl Secrets {
@@ -139,6 +141,7 @@ impl Secrets {
         if secret.expose().is_empty() {
             return Err(failed(format!("the secret of `{field}` is empty")));
         }
+        self.redactor.add(&secret);
         Ok(secret)
     }
 }

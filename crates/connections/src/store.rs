@@ -13,7 +13,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use flowrun_card::{
     BoxFuture, CardError, ConnectionInfo, ConnectionRef, Connections, ErrorKind, Permission,
-    RunIdentity, Scope, SessionRequest,
+    Redactor, RunIdentity, Scope, SessionRequest,
 };
 use indexmap::IndexMap;
 
@@ -175,6 +175,14 @@ impl ConnectionStore {
         self
     }
 
+    /// The same store, which tells this redactor of every secret that it reads and of all
+    /// credentials that it gets, before anybody else has them.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Redactor) -> Self {
+        self.bases.secrets.redactor = redactor;
+        self
+    }
+
     /// The connections, those near the flow first, each with the file that defines it.
     pub fn list(&self) -> impl Iterator<Item = &Connection> {
         self.connections.values().map(Arc::as_ref)
@@ -260,7 +268,11 @@ impl ConnectionStore {
             attribution: connection.attribution(run)?,
             policy,
         };
-        let credentials = Renewing::new(Source::Role(role), self.time.clone());
+        let credentials = Renewing::new(
+            Source::Role(role),
+            self.time.clone(),
+            self.bases.secrets.redactor.clone(),
+        );
         let config = base
             .config
             .into_builder()
