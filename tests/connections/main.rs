@@ -16,6 +16,7 @@ mod other_servers;
 mod proofs;
 mod sealing;
 mod sets;
+mod transfer;
 
 use common::Folder;
 

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     Connection, StoreError,
     disk::{self, Lock},
-    file::{self, MAX_FILE_BYTES, entries},
+    file::{self, FILE_NAME, MAX_FILE_BYTES, entries},
 };
 
 /// What stands at the top of a connection file that flowrun makes.
@@ -111,13 +111,45 @@ pub(crate) fn real_path(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// As [`edit_file`], of a real path, under the lock that the caller holds.
 pub(crate) fn edit_locked(_lock: &Lock, path: &Path, edit: &Edit<'_>) -> Result<(), EditError> {
-    let text = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEADER.to_owned(),
-        _ => file::read_text(path)?,
-    };
-    let new = changed(&text, path, edit)?;
+    let new = changed(&text_of(path)?, path, edit)?;
     disk::replace(path, new.as_bytes())?;
     Ok(())
+}
+
+/// Writes new connections at the end of a file, all or none; see [`Edit::Add`].
+///
+/// # Errors
+/// As [`edit_file`].
+pub fn add_to_file(path: &Path, connections: &[Connection]) -> Result<(), EditError> {
+    let path = &real_path(path)?;
+    let _lock = Lock::of(path)?;
+    let text = with_all(&text_of(path)?, path, connections)?;
+    disk::replace(path, text.as_bytes())?;
+    Ok(())
+}
+
+/// The connections as a connection file of their own.
+///
+/// # Errors
+/// Where two have one nickname, or they are too many for a file.
+pub fn to_text(connections: &[Connection]) -> Result<String, EditError> {
+    with_all("", Path::new(FILE_NAME), connections)
+}
+
+fn with_all(text: &str, path: &Path, connections: &[Connection]) -> Result<String, EditError> {
+    connections
+        .iter()
+        .try_fold(text.to_owned(), |text, connection| {
+            changed(&text, path, &Edit::Add(connection))
+        })
+}
+
+/// The text of the file; what a new one begins with, where there is none.
+fn text_of(path: &Path) -> Result<String, StoreError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HEADER.to_owned()),
+        _ => file::read_text(path),
+    }
 }
 
 /// The text of the file after a change.

@@ -105,7 +105,7 @@ pub(crate) fn find_in(
 ///
 /// # Errors
 /// Where the file cannot be read, or says something that is not known for certain.
-pub(crate) fn read(path: &Path) -> Result<Vec<Connection>, StoreError> {
+pub fn read(path: &Path) -> Result<Vec<Connection>, StoreError> {
     entries::parse(&read_text(path)?, path)
 }
 

@@ -75,11 +75,11 @@ pub use definition::{
     AwsS3Definition, Base, Endpoint, RoleArn, Trust, check_acceptance, check_access_key_id,
     check_external_id, check_region, partition_of,
 };
-pub use edit::{Edit, EditError, edit_file};
+pub use edit::{Edit, EditError, add_to_file, edit_file, to_text};
 pub use environment::Environment;
 pub use error::StoreError;
 pub use external_id::{is_own_external_id, new_external_id};
-pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for};
+pub use file::{FILE_NAME, MAX_FILE_BYTES, file_for, read as read_file};
 pub use guard::Allowed;
 pub use http::{
     ApiKeyPlace, Auth, Http, HttpDefinition, HttpRequest, HttpResponse, HttpSession,

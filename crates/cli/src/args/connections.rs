@@ -74,6 +74,20 @@ pub(crate) enum ConnectionsCommand {
         /// Which of its secrets, such as `secret_access_key`
         field: String,
     },
+    /// Print connections as a connection file of their own
+    Export {
+        /// Their nicknames
+        #[arg(required = true, value_name = "NICKNAME")]
+        nicknames: Vec<String>,
+    },
+    /// Take over the connections of such a file; none that is there is changed
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Keep the roles with their External IDs, where the file is your own
+        #[arg(long)]
+        adopt_external_id: bool,
+    },
     /// Make a new External ID, and once the role accepts it, use it
     Rotate(RotateConnection),
 }

@@ -11,6 +11,7 @@ mod seed;
 mod sets;
 mod share;
 mod test;
+mod transfer;
 pub(super) mod trust;
 mod used_by;
 
@@ -123,6 +124,11 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             }
             Ok(used_by::run(nickname, &flows, &uses))
         }
+        ConnectionsCommand::Export { nicknames } => transfer::export(store, nicknames),
+        ConnectionsCommand::Import {
+            file,
+            adopt_external_id,
+        } => transfer::import(&asker, file, *adopt_external_id),
         ConnectionsCommand::Share { command } => share::run(store, folder, command),
         ConnectionsCommand::Seal { nickname, field } => {
             share::seal(folder, find(store, nickname)?, field)
