@@ -143,7 +143,7 @@ impl S3 {
             .transient(None)
             .help(RETRY),
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_)
-                if is_credentials(&error) =>
+                if is_of_the_connection(&error) =>
             {
                 self.no_credentials(&error)
             }
@@ -359,8 +359,10 @@ fn sources<'a>(
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
-fn is_credentials(error: &(dyn Error + 'static)) -> bool {
-    sources(error).any(|error| error.is::<CredentialsError>())
+/// Whether the connection stopped the request before S3 saw it: it has no credentials, or it guards
+/// where requests go.
+fn is_of_the_connection(error: &(dyn Error + 'static)) -> bool {
+    sources(error).any(|error| error.is::<CredentialsError>() || error.is::<CardError>())
 }
 
 /// The last cause of an error, which tells most.
@@ -442,6 +444,18 @@ mod tests {
         check("Connection refused (os error 111)", "connection refused");
         check("TLS is off.", "TLS is off");
         check("", "");
+    }
+
+    #[test]
+    fn what_the_connection_stopped_is_its_own_to_tell() {
+        let check = |cause: Box<dyn Error + Send + Sync>, expect: bool| {
+            let error = SdkError::<CardError, HttpResponse>::construction_failure(cause);
+            assert_eq!(is_of_the_connection(&error), expect, "{error:?}");
+        };
+        let guarded = CardError::new(ErrorKind::Connection, "the name leads to a private address");
+        check(guarded.into(), true);
+        check(CredentialsError::not_loaded("none").into(), true);
+        check(std::io::Error::other("reset").into(), false);
     }
 
     #[test]
