@@ -116,6 +116,7 @@ impl HttpDefinition {
             client,
             auth,
             store.time.clone(),
+            secrets.redactor.clone(),
         )?;
         // What is wrong shows here, not in the first request of a card.
         session.sign_in().await?;

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use aws_smithy_async::time::SharedTimeSource;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use flowrun_card::{CardError, ErrorKind, Secret};
+use flowrun_card::{CardError, ErrorKind, Redactor, Secret};
 use reqwest::{
     Client, Response, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
@@ -34,6 +34,8 @@ pub struct HttpSession {
     client: Client,
     auth: Credentials,
     token: Flight<Token>,
+    /// Is told of every token.
+    redactor: Redactor,
     time: SharedTimeSource,
 }
 
@@ -44,6 +46,7 @@ impl HttpSession {
         client: Client,
         auth: Credentials,
         time: SharedTimeSource,
+        redactor: Redactor,
     ) -> Result<Self, CardError> {
         let url = Url::parse(url).map_err(|error| {
             CardError::new(ErrorKind::Connection, format!("the URL is none: {error}"))
@@ -54,6 +57,7 @@ impl HttpSession {
             client,
             auth,
             token: Flight::default(),
+            redactor,
             time,
         })
     }
@@ -135,9 +139,12 @@ impl HttpSession {
             audience: audience.as_deref(),
         };
         let now = self.time.now();
-        let token = self
-            .token
-            .get(|token| token.is_fresh(now), asking.token(now));
+        let load = async {
+            let token = asking.token(now).await?;
+            self.redactor.add(&token.secret);
+            Ok(token)
+        };
+        let token = self.token.get(|token| token.is_fresh(now), load);
         let token = Box::pin(token).await;
         token.map(Some).map_err(|failure| self.named(failure))
     }

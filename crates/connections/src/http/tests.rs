@@ -234,12 +234,12 @@ async fn a_token_is_asked_for_once_and_renewed() {
             return answer(
                 200,
                 &format!(
-                    r#"{{"access_token":"t{number}","token_type":"Bearer","expires_in":600}}"#
+                    r#"{{"access_token":"token-{number}","token_type":"Bearer","expires_in":600}}"#
                 ),
             );
         }
         // The third token is taken back.
-        let is_refused = asked.header("authorization") == Some("Bearer t3");
+        let is_refused = asked.header("authorization") == Some("Bearer token-3");
         answer(if is_refused { 401 } else { 200 }, "")
     });
     let bench = oauth(&server, ", scope: 'a b', audience: 'https://x'");
@@ -269,14 +269,14 @@ async fn a_token_is_asked_for_once_and_renewed() {
         let token = asked.last().unwrap().header("authorization").unwrap();
         (token.to_owned(), asked.len())
     };
-    assert_eq!(last(), ("Bearer t1".to_owned(), 21));
+    assert_eq!(last(), ("Bearer token-1".to_owned(), 21));
     bench.time.advance(Duration::from_secs(539));
     bench.get("").await.unwrap();
-    assert_eq!(last(), ("Bearer t1".to_owned(), 22));
+    assert_eq!(last(), ("Bearer token-1".to_owned(), 22));
     // A minute before its end.
     bench.time.advance(Duration::from_secs(1));
     bench.get("").await.unwrap();
-    assert_eq!(last(), ("Bearer t2".to_owned(), 24));
+    assert_eq!(last(), ("Bearer token-2".to_owned(), 24));
     bench.time.advance(Duration::from_secs(540));
     let all = (0..10).map(|_| {
         let session = Arc::clone(&session);
@@ -290,9 +290,13 @@ async fn a_token_is_asked_for_once_and_renewed() {
         assert_eq!(one.await.unwrap(), 200);
     }
     // The new one, refused; another one for all, taken.
+    let told = bench.store.bases.secrets.redactor.data("canary-secret");
+    assert_eq!(told, "***");
+    let told = bench.store.bases.secrets.redactor.data("token-4");
+    assert_eq!(told, "***");
     let asked = server.asked();
     let tokens = asked.iter().filter(|asked| asked.line.starts_with("POST "));
-    assert_eq!((tokens.count(), last().0), (4, "Bearer t4".to_owned()));
+    assert_eq!((tokens.count(), last().0), (4, "Bearer token-4".to_owned()));
 }
 
 #[tokio::test]
