@@ -3,11 +3,7 @@ its actions is there for nothing: asked of the sandbox, and of moto as a second 
 
 import json
 import logging
-import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 import unittest
 import urllib.request
 
@@ -15,7 +11,8 @@ import boto3
 import yaml
 from moto.server import ThreadedMotoServer
 
-from sandbox_process import FLOWRUN, ROOT
+from judge import Judge, SandboxJudge, allow, policy
+from sandbox_process import FLOWRUN
 
 # What the cards need for times that the examples do not have. Whoever adds an action to a card adds
 # an example or a flow to `MORE` that needs it, or says here why there is none.
@@ -59,7 +56,6 @@ cards:
 """
 REGION = "eu-central-1"
 MOTO_ACCOUNT = "123456789012"
-VERSION = "2012-10-17"
 
 
 def flows():
@@ -70,14 +66,6 @@ def flows():
             for example in card["examples"]:
                 yield card["name"], example["flow"]
     yield from MORE.items()
-
-
-def allow(actions, resource):
-    return {"Effect": "Allow", "Action": actions, "Resource": resource}
-
-
-def policy(*statements):
-    return {"Version": VERSION, "Statement": list(statements)}
 
 
 def without(whole, action):
@@ -94,58 +82,6 @@ def without(whole, action):
 def actions_of(whole):
     found = [statement["Action"] for statement in whole["Statement"]]
     return sorted({one for item in found for one in ([item] if isinstance(item, str) else item)})
-
-
-class Judge:
-    """A folder with the example flows and their connections, over some server."""
-
-    def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="flowrun-judge-"))
-        shutil.copytree(ROOT / "flows", self.folder, dirs_exist_ok=True)
-        self.keys = {}
-
-    def stop(self):
-        shutil.rmtree(self.folder)
-
-    def flowrun(self, *arguments):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        quiet = {
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        return subprocess.run(
-            [FLOWRUN, *arguments],
-            cwd=self.folder,
-            env=kept | quiet | self.keys,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    def needed(self, flow):
-        """What each connection of the flow needs, as flowrun prints it."""
-        (self.folder / "example.yaml").write_text(flow, encoding="utf-8")
-        needed = {}
-        for nickname in yaml.safe_load(flow)["connections"].values():
-            printed = self.flowrun("policy", "example.yaml", "--for", nickname)
-            needed[nickname] = json.loads(printed.stdout)
-        return needed
-
-    def run(self, policies):
-        """Runs the flow anew, with roles that have exactly these policies."""
-        self.prepare(policies)
-        return self.flowrun("example.yaml")
-
-
-class SandboxJudge(Judge):
-    def prepare(self, policies):
-        shutil.rmtree(self.folder / ".flowrun", ignore_errors=True)
-        seed = yaml.safe_load((ROOT / "flows" / "sandbox.yaml").read_text(encoding="utf-8"))
-        for account in seed["accounts"].values():
-            for name, role in account.get("roles", {}).items():
-                role["policy"] = policies.get(name, policy())
-        (self.folder / "sandbox.yaml").write_text(yaml.safe_dump(seed), encoding="utf-8")
 
 
 class MotoJudge(Judge):
