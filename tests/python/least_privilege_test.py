@@ -98,17 +98,14 @@ class MotoJudge(Judge):
         self.url = f"http://{host}:{port}"
         file = self.folder / "connections.yaml"
         connections = yaml.safe_load(file.read_text(encoding="utf-8"))
+        self.external_ids = {}
         for nickname, connection in connections.items():
-            connection |= {
-                "role_arn": f"arn:aws:iam::{MOTO_ACCOUNT}:role/{nickname}",
-                "endpoint": self.url,
-                "base": "environment",
-            }
-            connections[nickname] = connection
+            if "role_arn" in connection:
+                connection["role_arn"] = f"arn:aws:iam::{MOTO_ACCOUNT}:role/{nickname}"
+                connection["endpoint"] = self.url
+                connection["base"] = "environment"
+                self.external_ids[nickname] = connection["external_id"]
         file.write_text(yaml.safe_dump(connections), encoding="utf-8")
-        self.external_ids = {
-            nickname: connection["external_id"] for nickname, connection in connections.items()
-        }
 
     def stop(self):
         self.server.stop()
