@@ -436,6 +436,9 @@ fn a_command_that_is_none() {
       rename      Give a connection another nickname
       delete      Delete a connection that no flow under the folder names
       used-by     List the flows under the folder that name a connection
+      share       Share the secrets that are sealed in connection files with others
+      seal        Put a secret into the connection file, sealed: it is asked for, or read from standard
+                  input
       rotate      Make a new External ID, and once the role accepts it, use it
       help        Print this message or the help of the given subcommand(s)
 

@@ -65,7 +65,7 @@ fn validate_takes_folders_and_what_stands_beside_flows() {
     exit 2
     -- stderr
     error: FOLDER/connections.yaml:12:3: demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?
-    error: sandbox.yaml: the seed cannot be read: unknown field `regoin`, expected one of `region`, `account`, `operator`, `administrator`, `accounts` at line 16 column 1
+    error: sandbox.yaml: the seed cannot be read: unknown field `regoin`, expected one of `region`, `account`, `operator`, `administrator`, `accounts` at line 17 column 1
     error: FOLDER/connections.yaml:12:3: demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?
     ");
     folder.write("empty/data.yaml", "values: [1, 2]\n");
@@ -598,17 +598,24 @@ fn help_and_version() {
       <FLOW>  The flow file
 
     Options:
-      -i, --input <NAME=VALUE>           An input of the flow, read by its declared type; repeatable
-      -v, --verbose...                   Say more about what happens: -v for decisions, -vv for details
-          --environment <NAME>           Use the connections of `connections.NAME.yaml`, and no others
-                                         [env: FLOWRUN_ENVIRONMENT=]
-          --inputs <FILE>                A YAML or JSON file of inputs; `--input` wins over it
-          --secret <NAME=SOURCE>         A secret, read from `env:VARIABLE` or `file:PATH`; repeatable
-      -c, --connection <ALIAS=NICKNAME>  Use another connection for an alias of the flow; repeatable
-          --json                         Print one JSON event a line on standard output, and nothing
-                                         else
-      -q, --quiet                        Print nothing but the outputs, and errors
-      -h, --help                         Print help
+      -i, --input <NAME=VALUE>
+              An input of the flow, read by its declared type; repeatable
+      -v, --verbose...
+              Say more about what happens: -v for decisions, -vv for details
+          --environment <NAME>
+              Use the connections of `connections.NAME.yaml`, and no others [env: FLOWRUN_ENVIRONMENT=]
+          --inputs <FILE>
+              A YAML or JSON file of inputs; `--input` wins over it
+          --secret <NAME=env:VARIABLE|file:PATH>
+              Where a secret of the flow, or an input of type `secret`, is read from; repeatable
+      -c, --connection <ALIAS=NICKNAME>
+              Use another connection for an alias of the flow; repeatable
+          --json
+              Print one JSON event a line on standard output, and nothing else
+      -q, --quiet
+              Print nothing but the outputs, and errors
+      -h, --help
+              Print help
     ");
     assert_snapshot!(folder.flowrun("sandbox --help"), @"
     exit 0

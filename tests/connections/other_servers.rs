@@ -104,7 +104,7 @@ fn a_server_that_speaks_http_is_a_connection() {
         .read("connections.yaml")
         .replace(&url, "http://SERVER");
     assert_snapshot!(file, @"
-    # The connections that flows name. There is no secret in this file: it is meant for git.
+    # The connections that flows name. A secret stands here sealed or not at all: the file is meant for git.
 
     api:
       type: http
@@ -229,7 +229,7 @@ fn an_s3_server_is_known_by_an_access_key() {
         .read("connections.yaml")
         .replace(&url, "http://SERVER");
     assert_snapshot!(file, @"
-    # The connections that flows name. There is no secret in this file: it is meant for git.
+    # The connections that flows name. A secret stands here sealed or not at all: the file is meant for git.
 
     minio:
       type: aws_s3
