@@ -439,6 +439,8 @@ fn a_command_that_is_none() {
       share       Share the secrets that are sealed in connection files with others
       seal        Put a secret into the connection file, sealed: it is asked for, or read from standard
                   input
+      export      Print connections as a connection file of their own
+      import      Take over the connections of such a file; none that is there is changed
       rotate      Make a new External ID, and once the role accepts it, use it
       help        Print this message or the help of the given subcommand(s)
 

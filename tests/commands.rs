@@ -598,24 +598,17 @@ fn help_and_version() {
       <FLOW>  The flow file
 
     Options:
-      -i, --input <NAME=VALUE>
-              An input of the flow, read by its declared type; repeatable
-      -v, --verbose...
-              Say more about what happens: -v for decisions, -vv for details
-          --environment <NAME>
-              Use the connections of `connections.NAME.yaml`, and no others [env: FLOWRUN_ENVIRONMENT=]
-          --inputs <FILE>
-              A YAML or JSON file of inputs; `--input` wins over it
-          --secret <NAME=env:VARIABLE|file:PATH>
-              Where a secret of the flow, or an input of type `secret`, is read from; repeatable
-      -c, --connection <ALIAS=NICKNAME>
-              Use another connection for an alias of the flow; repeatable
-          --json
-              Print one JSON event a line on standard output, and nothing else
-      -q, --quiet
-              Print nothing but the outputs, and errors
-      -h, --help
-              Print help
+      -i, --input <NAME=VALUE>           An input of the flow, read by its declared type; repeatable
+      -v, --verbose...                   Say more about what happens: -v for decisions, -vv for details
+          --environment <NAME>           Use the connections of `connections.NAME.yaml`, and no others
+                                         [env: FLOWRUN_ENVIRONMENT=]
+          --inputs <FILE>                A YAML or JSON file of inputs; `--input` wins over it
+          --secret <NAME=SOURCE>         A secret, read from `env:VARIABLE` or `file:PATH`; repeatable
+      -c, --connection <ALIAS=NICKNAME>  Use another connection for an alias of the flow; repeatable
+          --json                         Print one JSON event a line on standard output, and nothing
+                                         else
+      -q, --quiet                        Print nothing but the outputs, and errors
+      -h, --help                         Print help
     ");
     assert_snapshot!(folder.flowrun("sandbox --help"), @"
     exit 0

@@ -25,9 +25,16 @@ pub const MASK: &str = "***";
 /// chance.
 pub const MIN_SECRET: usize = 6;
 
-/// How many secrets are looked for at once. The one added first goes when there are more: only the
-/// short-lived credentials of long runs are that many.
-const MAX_SECRETS: usize = 256;
+/// How many secrets are looked for at once; the one added first goes when there are more.
+const MAX_LASTING: usize = 1_024;
+
+/// The same for credentials that expire: a connection store keeps 1,000 sessions, of which each has a
+/// secret key and a token.
+const MAX_PASSING: usize = 2_048;
+
+/// How much of the start of a form is looked for before the whole is compared, in bytes: it keeps
+/// what searches small, however long the secrets are.
+const START: usize = 24;
 
 /// Takes out of a text every secret that it was told of. Cheap to clone: clones share the secrets.
 ///
@@ -52,13 +59,22 @@ pub struct Redactor {
 
 #[derive(Default)]
 struct Known {
-    secrets: VecDeque<Secret>,
+    lasting: VecDeque<Entry>,
+    passing: VecDeque<Entry>,
+    /// Made when it is first needed after a change.
     finder: Option<Arc<Finder>>,
+}
+
+struct Entry {
+    secret: Secret,
+    forms: Arc<[Vec<u8>]>,
 }
 
 /// Finds every form of every secret.
 struct Finder {
+    /// Of the starts of the forms, in their order.
     automaton: AhoCorasick,
+    forms: Vec<Vec<u8>>,
     /// The length of the longest form.
     longest: usize,
 }
@@ -67,27 +83,53 @@ impl Redactor {
     /// From now on, takes this secret out too. False for one shorter than [`MIN_SECRET`] bytes,
     /// which cannot be taken out: say so to the person who gave it.
     pub fn add(&self, secret: &Secret) -> bool {
+        self.insert(secret, MAX_LASTING, |known| &mut known.lasting)
+    }
+
+    /// As [`Redactor::add`], for credentials that expire: however many there are over time, they
+    /// leave those of `add` alone.
+    pub fn add_passing(&self, secret: &Secret) -> bool {
+        self.insert(secret, MAX_PASSING, |known| &mut known.passing)
+    }
+
+    fn insert(
+        &self,
+        secret: &Secret,
+        most: usize,
+        queue: fn(&mut Known) -> &mut VecDeque<Entry>,
+    ) -> bool {
         if secret.expose().trim().len() < MIN_SECRET {
             return false;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.secrets.contains(secret) {
+        let queue = queue(&mut known);
+        if queue.iter().any(|entry| entry.secret == *secret) {
             return true;
         }
-        if known.secrets.len() == MAX_SECRETS {
-            known.secrets.pop_front();
+        if queue.len() == most {
+            queue.pop_front();
         }
-        known.secrets.push_back(secret.clone());
-        known.finder = Finder::of(&known.secrets).map(Arc::new);
+        queue.push_back(Entry {
+            secret: secret.clone(),
+            forms: forms::of(secret).into(),
+        });
+        known.finder = None;
         true
     }
 
     fn finder(&self) -> Option<Arc<Finder>> {
-        self.known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finder
-            .clone()
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            if known.finder.is_some() || (known.lasting.is_empty() && known.passing.is_empty()) {
+                return known.finder.clone();
+            }
+        }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.finder.is_none() {
+            let entries = known.lasting.iter().chain(&known.passing);
+            known.finder = Finder::of(entries).map(Arc::new);
+        }
+        known.finder.clone()
     }
 
     /// A text that is data, such as an output: without the secrets.
@@ -116,19 +158,24 @@ impl fmt::Debug for Redactor {
 }
 
 impl Finder {
-    fn of(secrets: &VecDeque<Secret>) -> Option<Self> {
-        let mut forms: Vec<Vec<u8>> = secrets.iter().flat_map(forms::of).collect();
+    fn of<'e>(entries: impl Iterator<Item = &'e Entry>) -> Option<Self> {
+        let mut forms: Vec<Vec<u8>> = entries.flat_map(|entry| entry.forms.to_vec()).collect();
         forms.sort_unstable();
         forms.dedup();
         let longest = forms.iter().map(Vec::len).max()?;
+        let starts = forms.iter().map(|form| form.get(..START).unwrap_or(form));
         // Only overlapping search finds a secret that begins within another. An automaton that
         // cannot be built would need more than 2^31 states: the bounds allow a fraction of that.
         let automaton = AhoCorasick::builder()
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .match_kind(MatchKind::Standard)
-            .build(&forms)
+            .build(starts)
             .ok()?;
-        Some(Self { automaton, longest })
+        Some(Self {
+            automaton,
+            forms,
+            longest,
+        })
     }
 
     /// Where there is something to take out: ranges in order that do not overlap.
@@ -136,7 +183,11 @@ impl Finder {
         let mut ranges: Vec<(usize, usize)> = self
             .automaton
             .find_overlapping_iter(bytes)
-            .map(|found| (found.start(), found.end()))
+            .filter_map(|found| {
+                let form = self.forms.get(found.pattern().as_usize())?;
+                let end = found.start().checked_add(form.len())?;
+                (bytes.get(found.start()..end)? == form.as_slice()).then_some((found.start(), end))
+            })
             .collect();
         ranges.sort_unstable();
         ranges.dedup_by(|next, last| {

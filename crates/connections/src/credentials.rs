@@ -138,7 +138,7 @@ impl Renewing {
         for secret in
             std::iter::once(credentials.secret_access_key()).chain(credentials.session_token())
         {
-            self.redactor.add(&Secret::new(secret));
+            self.redactor.add_passing(&Secret::new(secret));
         }
         Ok(Lease {
             credentials,

@@ -67,11 +67,34 @@ fn bounds() {
     assert!(!redactor.add(&Secret::new("  12345 \n")));
     assert!(redactor.add(&Secret::new("123456")));
     assert_eq!(redactor.data("12345 123456"), "12345 ***");
-    for at in 0..MAX_SECRETS {
-        redactor.add(&Secret::new(format!("secret-{at:04}-secret")));
+    let passing = |at: usize| Secret::new(format!("passing-{at:04}-secret"));
+    for at in 0..=MAX_PASSING {
+        redactor.add_passing(&passing(at));
     }
-    assert_eq!(redactor.data("123456 secret-0000-secret"), "123456 ***");
-    assert_eq!(redactor.known.read().unwrap().secrets.len(), MAX_SECRETS);
+    // The first went, and leaves the others alone.
+    let text = "123456 passing-0000-secret passing-0001-secret";
+    assert_eq!(redactor.data(text), "*** passing-0000-secret ***");
+    for at in 0..MAX_LASTING {
+        redactor.add(&Secret::new(format!("lasting-{at:04}-secret")));
+    }
+    let text = "123456 lasting-0000-secret passing-0001-secret";
+    assert_eq!(redactor.data(text), "123456 *** ***");
+    let known = redactor.known.read().unwrap();
+    assert_eq!(known.lasting.len(), MAX_LASTING);
+    assert_eq!(known.passing.len(), MAX_PASSING);
+}
+
+#[test]
+fn long_secrets_with_the_same_start_are_told_apart() {
+    let start = "the-same-start-of-more-than-24-bytes-";
+    let [one, two] = [1, 2].map(|number| format!("{start}{number}"));
+    let redactor = redactor(&[&one, &two]);
+    let text = format!("{start}3 {one} {two}");
+    assert_eq!(redactor.data(&text), format!("{start}3 *** ***"));
+    assert_eq!(
+        streamed(&redactor, &text, &[7]),
+        format!("{start}3 *** ***")
+    );
 }
 
 #[test]
