@@ -83,6 +83,16 @@ impl HttpDefinition {
         urls
     }
 
+    /// Whom the secret of `auth` is for. What a token server gives for it is worth as much, so that
+    /// the server that gets that counts, too.
+    fn destination_of_auth(&self) -> String {
+        let origin = origin_of(&self.url);
+        match self.auth.token_url().map(origin_of) {
+            Some(token_origin) if token_origin != origin => format!("{token_origin} for {origin}"),
+            _ => origin,
+        }
+    }
+
     /// Opens what requests are made with.
     async fn session(
         &self,
@@ -106,10 +116,10 @@ impl HttpDefinition {
             None => None,
         };
         let client = client(self, connection, key, store.bases.lookup.clone()).map_err(named)?;
-        let token_origin = self.auth.token_url().map(origin_of);
-        let auth = self.auth.opened(|field, source| {
-            read(field, token_origin.as_ref().unwrap_or(&origin), source)
-        })?;
+        let whom = self.destination_of_auth();
+        let auth = self
+            .auth
+            .opened(|field, source| read(field, &whom, source))?;
         let session = HttpSession::new(
             &connection.nickname,
             &self.url,
@@ -238,8 +248,7 @@ impl Kind for HttpDefinition {
 
     fn secrets(&mut self) -> Vec<SecretField<'_>> {
         let origin = origin_of(&self.url);
-        let token_origin = self.auth.token_url().map(origin_of);
-        let destination = token_origin.unwrap_or_else(|| origin.clone());
+        let destination = self.destination_of_auth();
         let of_auth = self.auth.secret();
         let of_auth = of_auth.map(|(field, source)| SecretField {
             field,

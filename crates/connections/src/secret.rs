@@ -56,7 +56,8 @@ pub struct SecretPlace<'a> {
     /// The key that holds it, such as `secret_access_key`; of a key in a key, `auth.password`.
     pub field: &'a str,
     /// Whom it is sent to, or serves to sign for: the origin of a URL, such as
-    /// `https://s3.example.com:9000`; `aws` or `sandbox`.
+    /// `https://s3.example.com:9000`; `aws` or `sandbox`. Of a secret that a token is got for,
+    /// both: `https://login.example.com for https://api.example.com`.
     pub destination: &'a str,
 }
 

@@ -192,3 +192,58 @@ fn read(path: &Path) -> Result<Vec<Identity>, SealedError> {
     }
     Ok(identities)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk;
+
+    #[test]
+    fn an_identity_file_holds_identities_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.txt");
+        let open = |bytes: &[u8]| {
+            disk::replace_private(&path, bytes).unwrap();
+            let identities = Identities::of_file(&path);
+            let own = identities.own_recipient();
+            own.map(|(recipient, is_new)| (recipient.to_string(), is_new))
+                .map_err(|error| error.to_string())
+        };
+        let first = Identity::generate();
+        let line = |identity: &Identity| format!("{}\n", identity.text().expose());
+        let many: String = (1..MAX_IDENTITIES)
+            .map(|_| line(&Identity::generate()))
+            .collect();
+        let most = format!("# CI\r\n\n{}{many}", line(&first));
+        let ours = (first.recipient().to_string(), false);
+        assert_eq!(open(most.as_bytes()), Ok(ours.clone()));
+        let longest = format!("{most}{}", "#".repeat(64 * 1024 - most.len()));
+        assert_eq!(open(longest.as_bytes()), Ok(ours));
+
+        let more = format!("{most}{}", line(&Identity::generate()));
+        for (bytes, expect) in [
+            (more.as_bytes(), ":23: there are more than 20 identities"),
+            (
+                format!("{longest}#").as_bytes(),
+                ": the key file has more than 65536 bytes",
+            ),
+            (b"# CI\n", ":1: there is no age identity in this file"),
+            (b"\xff", ":1: the file is not UTF-8 text"),
+            (
+                first.recipient().to_string().as_bytes(),
+                ":1: this is no age identity, which starts with `AGE-SECRET-KEY-1`",
+            ),
+        ] {
+            assert_eq!(open(bytes), Err(format!("{}{expect}", path.display())));
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_there_is_no_identity() {
+        assert_eq!(
+            Identities::none().own_recipient().unwrap_err().to_string(),
+            "there is no identity here that could open sealed secrets; make one with `flowrun \
+             connections share me`, or name the file of one in FLOWRUN_IDENTITY_FILE"
+        );
+    }
+}

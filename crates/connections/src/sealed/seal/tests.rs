@@ -5,7 +5,10 @@ use std::{fs, sync::Arc};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{RECIPIENTS_FILE, SealedSecrets as _, SecretPlace, UserStore, file};
+use crate::{
+    RECIPIENTS_FILE, SealedSecrets as _, SecretPlace, UserStore, file,
+    sealed::{identity::Identity, share_add},
+};
 
 const TEXT: &str = "\
 # Ours.
@@ -15,6 +18,14 @@ minio:
   access_key_id: AKIAEXAMPLE
   secret_access_key: { env: KEY } # from the vault
 role: { type: aws_s3 }
+api:
+  type: http
+  url: https://api.example.com/v1
+  auth:
+    oauth2_client_credentials:
+      token_url: https://login.example.com/token
+      client_id: us
+      client_secret: { env: KEY }
 ";
 
 fn project() -> (TempDir, Identities) {
@@ -91,6 +102,47 @@ fn a_secret_is_sealed_into_its_place_and_follows_its_connection() {
                 .to_owned()
         )
     );
+}
+
+/// The place that a kind names is the one that is found in the file, and what a token is good for is
+/// a part of it.
+#[test]
+fn a_secret_within_a_key_is_sealed_and_shared_too() {
+    let (folder, identities) = project();
+    let field = "auth.oauth2_client_credentials.client_secret";
+    let (api, secret) = (read(&folder, "api"), Secret::new("canary"));
+    seal_field(&api, field, &secret, &identities).unwrap();
+    let other = Identity::generate().recipient();
+    let shared = share_add(&api.file, &other, None, &identities).unwrap();
+    let file = fs::canonicalize(&api.file).unwrap();
+    assert_eq!(shared.files, [(file, 1)]);
+    assert_eq!(
+        opened(&read(&folder, "api"), &identities).as_deref(),
+        Ok("canary")
+    );
+    let text = fs::read_to_string(&api.file).unwrap();
+    for (from, to, now) in [
+        (
+            "api.example.com",
+            "evil.example.com",
+            "https://login.example.com for https://evil.example.com",
+        ),
+        (
+            "login.example.com",
+            "evil.example.com",
+            "https://evil.example.com for https://api.example.com",
+        ),
+    ] {
+        fs::write(&api.file, text.replace(from, to)).unwrap();
+        assert_eq!(
+            opened(&read(&folder, "api"), &identities),
+            Err(format!(
+                "`{field}` of the connection `api` was sealed for https://login.example.com for \
+                 https://api.example.com, and the connection leads to {now}; if the change is \
+                 meant, seal the secret anew with `flowrun connections seal api {field}`"
+            ))
+        );
+    }
 }
 
 #[test]
