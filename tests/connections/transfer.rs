@@ -160,3 +160,25 @@ fn an_external_id_is_adopted_by_one_connection_alone() {
     help: import it without `--adopt-external-id`; nothing was imported
     ");
 }
+
+#[test]
+fn a_member_of_a_set_stays_in_its_set() {
+    let folder = Folder::empty();
+    let set = "s:\n  type: aws_s3\n  role_arn: arn:aws:iam::{account}:role/a\n  members:\n    - { account: \"000000000001\", external_id: ab }\n";
+    folder.write("connections.yaml", set);
+    folder.write("other/connections.yaml", "");
+    folder.write("sent.yaml", set);
+    assert_snapshot!(folder.flowrun("connections export s/000000000001"), @"
+    exit 2
+    -- stderr
+    error: `s/000000000001` is the member of a set
+    help: copy the set by hand; each member needs an External ID of its own
+    ");
+    assert_snapshot!(folder.flowrun("connections import sent.yaml --folder other"), @"
+    exit 2
+    -- stderr
+    error: `s/000000000001` is the member of a set
+    help: copy the set by hand; each member needs an External ID of its own
+    ");
+    assert_eq!(folder.read("other/connections.yaml"), "");
+}
