@@ -543,3 +543,21 @@ fn the_roles_of_a_set_are_told_as_one() {
       flowrun connections test org-members
     ");
 }
+
+#[test]
+fn the_set_and_the_flow_of_the_documentation_are_right() {
+    let page = include_str!("../../docs/connections.md");
+    let block = |start: &str| {
+        let (_, rest) = page.split_once(&format!("```yaml\n{start}")).unwrap();
+        format!("{start}{}", rest.split_once("```").unwrap().0)
+    };
+    let folder = Folder::empty();
+    folder.write("connections.yaml", block("org-members:"));
+    folder.write("inventory.yaml", block("flow: inventory"));
+    assert_snapshot!(folder.flowrun("validate ."), @"
+    exit 0
+    -- stdout
+    connections.yaml: ok
+    inventory.yaml: ok
+    ");
+}
