@@ -153,11 +153,6 @@ mod tests {
             // Flows are checked through the binary.
             .filter(|block| !block.starts_with("flow:"))
             .collect();
-        // The others are flows, which a test of the commands checks.
-        let blocks: Vec<&str> = blocks
-            .into_iter()
-            .filter(|block| !block.starts_with("flow:"))
-            .collect();
         assert!(blocks.len() >= 3);
         for block in blocks {
             let path = Path::new("docs/connections.md");
