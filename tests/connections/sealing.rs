@@ -128,7 +128,7 @@ fn a_secret_is_sealed_shared_and_taken_back() {
     age1bob  Bob
 
     minio  secret_access_key sealed in the connection file
-    vault  no secret: it is a role, which trusts us and no word
+    vault  no secret: its role trusts us by who we are
     ");
     let outcome = by("bob", &folder, "connections list");
     assert_snapshot!(shown(&folder, &outcome), @"

@@ -161,7 +161,7 @@ fn list(store: &ConnectionStore, folder: &Path) -> Result<String, Exit> {
         let words = if !secrets.is_empty() {
             secrets.join(", ")
         } else if has_role || connection.is_pending() {
-            "no secret: it is a role, which trusts us and no word".to_owned()
+            "no secret: its role trusts us by who we are".to_owned()
         } else {
             "no secret".to_owned()
         };
