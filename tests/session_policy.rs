@@ -242,6 +242,7 @@ cards:
     -- stderr
     run read RUN
     WHEN  INFO card{run_id=RUN card="s3.head_object" address="head" attempt=1}: flowrun_connections::narrow: session policy connection=demo-reports step="exact" policy={"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:GetObjectLegalHold","s3:GetObjectRetention","s3:GetObjectTagging"],"Resource":"arn:aws:s3:::reports/daily/${*}.txt"},{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::reports"}]}
+    WHEN  INFO card{run_id=RUN card="s3.head_object" address="head" attempt=1}: flowrun_connections::sts: role assumed role=arn:aws:iam::222222222222:role/demo-reports session=flowrun-read-RUN request_id=REQUEST
       ✗ head failed s3.head_object (TIME)
     failed after TIME: 1 failed
     error[not_found]: the object does not exist

@@ -164,7 +164,7 @@ static DIFFERENT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"127\.0\.0\.1:[1-9]\d*", "127.0.0.1:PORT"),
         (r"\b0{8}[0-9a-f]{24}\b", "VERSION"),
         (r"\bflowrun-[0-9a-f]{32}\b", "EXTERNAL-ID"),
-        (r#"(request_id"?: ?"?)[A-Z0-9]{16}\b"#, "${1}REQUEST"),
+        (r#"(request_id"?[:=] ?"?)[A-Z0-9]{16}\b"#, "${1}REQUEST"),
     ]
     .into_iter()
     .map(|(pattern, word)| (Regex::new(pattern).unwrap(), word))

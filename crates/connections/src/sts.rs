@@ -237,8 +237,15 @@ impl Role {
             let call = self.attributed(call);
             let error = match Box::pin(call.send()).await {
                 Ok(answer) => {
+                    let request_id = answer.request_id().unwrap_or_default().to_owned();
                     let credentials = self.credentials(answer)?;
-                    tracing::debug!(role = %self.role_arn, session = %self.session_name, "role assumed");
+                    // What the owner of the role finds in the audit trail.
+                    tracing::info!(
+                        role = %self.role_arn,
+                        session = %self.session_name,
+                        %request_id,
+                        "role assumed"
+                    );
                     return Ok(credentials);
                 }
                 Err(error) => error,
