@@ -348,3 +348,20 @@ fn a_passphrase_comes_from_a_file_where_nobody_can_be_asked() {
     error: FOLDER/ann/.config/flowrun/secrets: the key does not fit: this store was sealed with another one (a passphrase); nothing was changed
     ");
 }
+
+/// What a set seals would hold for all of its members, and is bound to none.
+#[test]
+fn the_secrets_of_a_set_are_not_sealed() {
+    let folder = Folder::empty();
+    folder.write(
+        "connections.yaml",
+        "s:\n  type: aws_s3\n  role_arn: arn:aws:iam::{account}:role/a\n  access_key_id: AKIAEXAMPLE\n  \
+         secret_access_key: { env: X }\n  members: [{ account: \"000000000001\", external_id: ab }]\n",
+    );
+    assert_snapshot!(folder.flowrun("connections seal s/000000000001 secret_access_key"), @"
+    exit 2
+    -- stderr
+    error: the secrets of `s/000000000001` are those of its set
+    help: say where they are in the set: `{ env: NAME }` or `{ file: PATH }`
+    ");
+}

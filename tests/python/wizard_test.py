@@ -153,12 +153,14 @@ class Wizard(unittest.TestCase):
         check = [FLOWRUN, "connections", "test", "shop"]
         self.assertEqual(subprocess.run(check, cwd=self.folder, capture_output=True).returncode, 0)
 
-        # Another flow may use it under the name that it has for it.
+        # Another flow may use it under the name that it has for it; what is no S3 is not offered.
+        with open(self.folder / "connections.yaml", "a") as connections:
+            connections.write("api: { type: http, url: 'http://127.0.0.1:1' }\n")
         run = self.flow("shelf: store")
         run.expect("the flow names the connection `store`, and there is none\nthere are:\n  shop")
         run.expect("? which shall stand for it (Enter: make `store`): ")
-        run.answer("shelf")
-        run.expect("there is no connection `shelf`")
+        run.answer("api")
+        run.expect("`api` is none of these")
         run.answer("shop")
         run.expect("write `shelf: shop` under `connections:` in first.yaml")
         run.expect("succeeded in")

@@ -165,7 +165,10 @@ fn choose(store: &ConnectionStore, missing: &Missing) -> Result<Option<String>, 
     plain::print(&format!(
         "the flow names the connection `{nickname}`, and there is none"
     ));
-    let others: Vec<_> = store.list().filter(|other| !other.is_pending()).collect();
+    let others: Vec<_> = store
+        .list()
+        .filter(|other| other.kind().name == AwsS3::NAME && !other.is_pending())
+        .collect();
     if others.is_empty() {
         return Ok(None);
     }
@@ -183,7 +186,7 @@ fn choose(store: &ConnectionStore, missing: &Missing) -> Result<Option<String>, 
         match text {
             "" => Ok(None),
             text if is_there => Ok(Some(text.to_owned())),
-            text => Err(format!("there is no connection `{text}`")),
+            text => Err(format!("`{text}` is none of these")),
         }
     })
 }

@@ -68,6 +68,16 @@ pub(super) fn run(
 
 /// Reads a secret from the terminal or from standard input, and seals it into the file.
 pub(super) fn seal(folder: &Path, connection: &Connection, field: &str) -> Result<Exit, Exit> {
+    if connection.member.is_some() {
+        render::error(
+            &format!(
+                "the secrets of `{}` are those of its set",
+                connection.nickname
+            ),
+            Some("say where they are in the set: `{ env: NAME }` or `{ file: PATH }`"),
+        );
+        return Err(Exit::Invalid);
+    }
     let mut known = connection.clone();
     if known.secrets().iter().all(|secret| secret.field != field) {
         let known = known.secrets().iter().map(|secret| secret.field).collect();
