@@ -365,3 +365,21 @@ fn the_secrets_of_a_set_are_not_sealed() {
     help: say where they are in the set: `{ env: NAME }` or `{ file: PATH }`
     ");
 }
+
+/// An environment may have the only connection file, and that in a folder above.
+#[test]
+fn what_an_environment_seals_is_shared_where_its_file_is() {
+    let folder = Folder::empty();
+    folder.write(
+        "connections.prod.yaml",
+        "minio: { type: aws_s3, endpoint: 'http://127.0.0.1:1', access_key_id: AKIAEXAMPLE, \
+         secret_access_key: { env: X } }\n",
+    );
+    folder.write("below/flow.yaml", "");
+    let recipient = "age1gl3shqfkhspn6kdtfzxzqfkzvs4v76q24jsyzzzmjc80x0wjaqas3f4zsj";
+    let add = format!("connections share add {recipient} --folder below --environment prod");
+    let added = folder.flowrun(&add);
+    assert_eq!(added.code, Some(0), "{added}");
+    assert!(folder.read("connections.recipients").contains(recipient));
+    assert!(!folder.path().join("below/connections.recipients").exists());
+}

@@ -129,9 +129,9 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             file,
             adopt_external_id,
         } => transfer::import(&asker, file, *adopt_external_id),
-        ConnectionsCommand::Share { command } => share::run(store, folder, command),
+        ConnectionsCommand::Share { command } => share::run(&asker, command),
         ConnectionsCommand::Seal { nickname, field } => {
-            share::seal(folder, find(store, nickname)?, field)
+            share::seal(&asker, find(store, nickname)?, field)
         }
         ConnectionsCommand::Rotate(rotate) => match sets::members(&asker, &rotate.nickname) {
             Some(members) => Ok(sets::rotate(&asker, &members, rotate)),

@@ -8,7 +8,7 @@ use flowrun_connections::{
     SecretSource, SharedWith, file_for, seal_field, share_add, share_remove,
 };
 
-use super::{next_command, say_done, where_it_is};
+use super::{Asker, next_command, say_done, where_it_is};
 use crate::{
     args::ShareCommand,
     exit::Exit,
@@ -17,14 +17,12 @@ use crate::{
     render::{self, DIM, WARNING, plain},
 };
 
-pub(super) fn run(
-    store: &ConnectionStore,
-    folder: &Path,
-    command: &ShareCommand,
-) -> Result<Exit, Exit> {
+pub(super) fn run(asker: &Asker, command: &ShareCommand) -> Result<Exit, Exit> {
+    let file =
+        || file_for(&asker.folder, asker.environment.as_ref()).map_err(|error| told(&error.into()));
     match command {
         ShareCommand::Add { recipient, name } => {
-            let file = file_for(folder, None).map_err(|error| told(&error.into()))?;
+            let file = file()?;
             let shared = share_add(&file, recipient, name.as_deref(), &identities());
             let shared = shared.map_err(|error| told(&error))?;
             say_done(&format!(
@@ -35,7 +33,7 @@ pub(super) fn run(
             say_files(&shared);
         }
         ShareCommand::Remove { recipient } => {
-            let file = file_for(folder, None).map_err(|error| told(&error.into()))?;
+            let file = file()?;
             let shared = share_remove(&file, recipient, &identities());
             let shared = shared.map_err(|error| told(&error))?;
             say_done(&format!(
@@ -51,7 +49,7 @@ pub(super) fn run(
                 ));
             }
         }
-        ShareCommand::List => render::print(&list(store, folder)?),
+        ShareCommand::List => render::print(&list(&asker.store, &file()?)?),
         ShareCommand::Me => {
             let (recipient, is_new) = identities().own_recipient().map_err(|error| told(&error))?;
             render::print(&format!("{recipient}\n"));
@@ -67,7 +65,7 @@ pub(super) fn run(
 }
 
 /// Reads a secret from the terminal or from standard input, and seals it into the file.
-pub(super) fn seal(folder: &Path, connection: &Connection, field: &str) -> Result<Exit, Exit> {
+pub(super) fn seal(asker: &Asker, connection: &Connection, field: &str) -> Result<Exit, Exit> {
     if connection.member.is_some() {
         render::error(
             &format!(
@@ -104,10 +102,9 @@ pub(super) fn seal(folder: &Path, connection: &Connection, field: &str) -> Resul
     ));
     plain::print(&format!("{} can read it", names(&readers)));
     if let [_] = readers.list() {
-        let words = "share add RECIPIENT";
         plain::print(&format!(
             "others can after `{}`",
-            next_command(folder, None, words)
+            asker.next_command("share add RECIPIENT")
         ));
     }
     Ok(Exit::Done)
@@ -143,9 +140,8 @@ fn is_sealed(secret: &flowrun_connections::SecretField<'_>) -> bool {
     matches!(secret.source, SecretSource::Sealed(_))
 }
 
-fn list(store: &ConnectionStore, folder: &Path) -> Result<String, Exit> {
-    let file = file_for(folder, None).map_err(|error| told(&error.into()))?;
-    let recipients = Recipients::beside(&file).map_err(|error| told(&error))?;
+fn list(store: &ConnectionStore, file: &Path) -> Result<String, Exit> {
+    let recipients = Recipients::beside(file).map_err(|error| told(&error))?;
     let mut text = String::new();
     for SharedWith {
         recipient, name, ..
