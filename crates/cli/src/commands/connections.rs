@@ -147,8 +147,8 @@ fn wanted(
     arguments: &RoleArguments,
 ) -> Result<Wanted, Exit> {
     let mut wanted = Wanted {
-        permissions: None,
         form: arguments.format,
+        ..Wanted::default()
     };
     if arguments.flows.is_empty() {
         return Ok(wanted);

@@ -19,6 +19,9 @@ const OVERRIDES: &str = " \\
 #     --parameter-overrides ParameterKey=ExternalId,ParameterValue=EXTERNAL_ID
 # Each account has an External ID of its own, so create its instance by itself.";
 
+/// What no connection sends: an instance that was made without its own External ID lets nobody in.
+const NO_EXTERNAL_ID: &str = "EACH-ACCOUNT-HAS-ITS-OWN";
+
 /// A template with the role, in YAML, and how to use it for one account or many.
 ///
 /// The name of the role is a parameter, and so is its External ID if it has one; while it is
@@ -46,6 +49,10 @@ pub fn cloudformation(role: &Role) -> String {
         Some(trust) => {
             let mut trust = trust.to_value();
             if let Some(id) = take_external_id(&mut trust) {
+                let id = match role.is_for_many {
+                    true => json!(NO_EXTERNAL_ID),
+                    false => json!(id),
+                };
                 parameters.insert(
                     "ExternalId".to_owned(),
                     json!({ "Type": "String", "Default": id, "MinLength": 2 }),
@@ -185,7 +192,22 @@ fn push_text(text: &str, out: &mut String) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::tests::shown, *};
+    use super::{
+        super::tests::{role, shown, trust},
+        *,
+    };
+    use crate::testing::policy;
+
+    #[test]
+    fn a_template_for_many_accounts_has_the_id_of_none() {
+        let role = role(Some(trust(&["fr-1"])), &policy("[]"));
+        assert!(cloudformation(&role).contains("fr-1"));
+        let many = cloudformation(&role.for_many());
+        assert!(
+            !many.contains("fr-1") && many.contains(NO_EXTERNAL_ID),
+            "{many}"
+        );
+    }
 
     #[test]
     fn a_role_in_cloudformation() {

@@ -47,6 +47,7 @@ pub struct Role {
     name: String,
     trust: Option<TrustPolicy>,
     policies: Policies,
+    is_for_many: bool,
 }
 
 /// What a role may do, under the names of its policies.
@@ -99,7 +100,18 @@ impl Role {
             name: name.to_owned(),
             trust,
             policies,
+            is_for_many: false,
         })
+    }
+
+    /// The same role for many accounts, each with an External ID of its own: a template has none by
+    /// default that any of them could take for its own.
+    #[must_use]
+    pub fn for_many(self) -> Self {
+        Self {
+            is_for_many: true,
+            ..self
+        }
     }
 }
 

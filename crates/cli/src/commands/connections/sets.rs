@@ -103,6 +103,7 @@ pub(super) fn add(asker: &Asker, arguments: &AddMember) -> Result<Exit, Exit> {
         if arguments.format != PolicyFormat::Cloudformation || index == 0 {
             instructions.show(&Wanted {
                 form: arguments.format,
+                is_for_many: true,
                 ..Wanted::default()
             })?;
         }

@@ -27,6 +27,8 @@ pub(in crate::commands) struct Wanted {
     /// What the flows need that are known; `None` where none is.
     pub(in crate::commands) permissions: Option<Vec<Permission>>,
     pub(in crate::commands) form: PolicyFormat,
+    /// Whether a template is for many accounts, each with an External ID of its own.
+    pub(in crate::commands) is_for_many: bool,
 }
 
 impl Wanted {
@@ -35,6 +37,7 @@ impl Wanted {
         Self {
             permissions: self.permissions.clone(),
             form,
+            is_for_many: self.is_for_many,
         }
     }
 }
@@ -104,6 +107,10 @@ impl Instructions {
             render::error(&error.to_string(), None);
             Exit::Invalid
         })?;
+        let role = match wanted.is_for_many {
+            true => role.for_many(),
+            false => role,
+        };
         plain::print("the role:");
         render::print(&in_form(&role, wanted.form));
         Ok(())
