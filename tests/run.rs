@@ -542,7 +542,7 @@ fn a_wrong_external_id_is_refused() {
         "external_id: 5f0c6a2e",
         "external_id: 00000000",
     );
-    assert_snapshot!(folder.flowrun("missing.yaml"), @r"
+    assert_snapshot!(folder.flowrun("missing.yaml"), @"
     exit 4
     -- stderr
     run missing RUN
@@ -557,7 +557,7 @@ fn a_wrong_external_id_is_refused() {
       role_arn: arn:aws:iam::222222222222:role/demo-reports
       request_id: REQUEST
       identity: arn:aws:iam::111111111111:user/flowrun
-    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role
+    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role; what was changed in IAM a moment ago takes up to a minute to be seen
     ");
 }
 

@@ -72,7 +72,7 @@ impl Served {
         self.folder.outcome(&output.unwrap())
     }
 
-    /// The role and the session policy of each AssumeRole so far, by role.
+    /// The role and the session policy of each AssumeRole of runs so far, by role.
     fn assumed(&self) -> Vec<(String, Option<Json>)> {
         let mut assumed = Vec::new();
         for sent in self.sent.lock().unwrap().iter() {
@@ -99,6 +99,10 @@ impl Served {
                         .find(|(field, _)| field == name)
                         .map(|(_, value)| value.clone())
                 };
+                // Its proof is no session of the run.
+                if field("RoleSessionName").unwrap() == "flowrun-test" {
+                    continue;
+                }
                 let policy = field("Policy").map(|policy| serde_json::from_str(&policy).unwrap());
                 assumed.push((field("RoleArn").unwrap(), policy));
             }
@@ -241,6 +245,7 @@ cards:
     exit 1
     -- stderr
     run read RUN
+    WHEN  INFO card{run_id=RUN card="s3.head_object" address="head" attempt=1}: flowrun_connections::gate: the connection was proven before its use connection=demo-reports verdict="verified"
     WHEN  INFO card{run_id=RUN card="s3.head_object" address="head" attempt=1}: flowrun_connections::narrow: session policy connection=demo-reports step="exact" policy={"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:GetObjectLegalHold","s3:GetObjectRetention","s3:GetObjectTagging"],"Resource":"arn:aws:s3:::reports/daily/${*}.txt"},{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::reports"}]}
     WHEN  INFO card{run_id=RUN card="s3.head_object" address="head" attempt=1}: flowrun_connections::sts: role assumed role=arn:aws:iam::222222222222:role/demo-reports session=flowrun-read-RUN request_id=REQUEST
       ✗ head failed s3.head_object (TIME)

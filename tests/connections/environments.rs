@@ -43,7 +43,7 @@ fn the_connections_of_an_environment_take_the_place_of_all_others() {
     assert_snapshot!(folder.flowrun("connections list --environment prod"), @"
     exit 0
     -- stdout
-    source  aws_s3  222222222222  -  not proven
+    source  aws_s3  222222222222  -  verified  WHEN
     -- stderr
     environment prod
     ");

@@ -82,7 +82,7 @@ fn a_flow_walks_forty_accounts_in_the_order_of_the_file() {
       role_arn: arn:aws:iam::000000000017:role/Backup
       request_id: REQUEST
       identity: arn:aws:iam::111111111111:user/flowrun
-    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role
+    help: check that the role exists, that its trust policy names arn:aws:iam::111111111111:user/flowrun or its account, that its `sts:ExternalId` equals the connection's `external_id`, which was sent, and that the policies of arn:aws:iam::111111111111:user/flowrun allow `sts:AssumeRole` on the role; what was changed in IAM a moment ago takes up to a minute to be seen
     ");
     folder.replace("connections.yaml", ", external_id: id-018a", "");
     assert_snapshot!(folder.flowrun("look.yaml --quiet"), @"

@@ -72,7 +72,7 @@ async fn a_denial_by_the_session_policy_is_told() {
     let connections: String = ["admin", "reader"]
         .map(|role| {
             format!(
-                "{role}: {{ type: aws_s3, role_arn: 'arn:aws:iam::{ACCOUNT}:role/{role}', \
+                "{role}: {{ type: aws_s3, trust: principal, role_arn: 'arn:aws:iam::{ACCOUNT}:role/{role}', \
                  endpoint: sandbox, base: sandbox }}\n"
             )
         })

@@ -1,18 +1,84 @@
-//! Which connections no session is opened for: those that wait for their role, and those whose
-//! role is proven to let others in.
+//! Which connections a session is opened for: those whose role is proven, and of the rest only
+//! those that a person answers for.
+
+use std::time::{Duration, SystemTime};
 
 use flowrun_card::{CardError, ErrorKind};
+use jiff::Timestamp;
 
-use crate::{AwsConnection, Environment, Health, record::Records};
+use crate::{
+    AwsConnection, ConnectionStore, Environment, Health, Verdict,
+    record::{Records, record_proof},
+};
 
-/// Refuses a connection that flows may not use.
-///
-/// One that was never proven passes; the role itself says what it thinks of us.
-pub(crate) fn check(connection: AwsConnection<'_>) -> Result<(), CardError> {
-    refuse_pending(connection)?;
-    if connection.role_arn.is_none() {
-        return Ok(());
+/// How long a proof is believed. Trust policies change, and their owners do not tell us.
+const PROOF_LASTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What is known of a role, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    health: Health,
+    since: Timestamp,
+}
+
+impl Known {
+    /// Whether it decides something still: a role that was not verified is asked again, and so is
+    /// one that was proven long ago.
+    fn is_current(self, now: SystemTime) -> bool {
+        let since = SystemTime::from(self.since);
+        // A proof from the future is of a clock that was wrong.
+        let age = now.duration_since(since);
+        self.health != Health::NotVerified && age.is_ok_and(|age| age < PROOF_LASTS)
     }
+}
+
+impl ConnectionStore {
+    /// Refuses a connection that flows may not use.
+    ///
+    /// A role that is not proven yet, or was proven more than 30 days ago, is proven now, by one
+    /// caller for all that ask meanwhile, and what came of it is recorded.
+    pub(crate) async fn admit(&self, connection: AwsConnection<'_>) -> Result<(), CardError> {
+        refuse_pending(connection)?;
+        if connection.role_arn.is_none() {
+            return Ok(());
+        }
+        let known = match recorded(connection)?.filter(|known| known.is_current(self.now())) {
+            Some(known) => known,
+            None => {
+                let flight = self.proof_flight(connection.nickname);
+                let is_current = |known: &Known| known.is_current(self.now());
+                flight.get(is_current, self.prove_now(connection)).await?
+            }
+        };
+        judge(connection, known.health)
+    }
+
+    async fn prove_now(&self, connection: AwsConnection<'_>) -> Result<Known, CardError> {
+        let proof = Box::pin(self.prove_aws(connection)).await?;
+        if let Verdict::NotVerified { failure, .. } = proof.verdict {
+            return Err(failure);
+        }
+        // It stands all the same, for as long as this store is open.
+        if let Err(error) = record_proof(connection.whole, &proof) {
+            tracing::warn!(
+                connection = %connection.nickname,
+                %error,
+                "the proof of the connection is not remembered"
+            );
+        }
+        tracing::info!(
+            connection = %connection.nickname,
+            verdict = proof.verdict.health().name(),
+            "the connection was proven before its use"
+        );
+        Ok(Known {
+            health: proof.verdict.health(),
+            since: proof.when,
+        })
+    }
+}
+
+fn recorded(connection: AwsConnection<'_>) -> Result<Option<Known>, CardError> {
     let records = Records::read(connection.file).map_err(|error| {
         // Whether it is unsafe is not known then.
         refused(connection, error.to_string()).help(format!(
@@ -21,8 +87,14 @@ pub(crate) fn check(connection: AwsConnection<'_>) -> Result<(), CardError> {
             in_folder(connection)
         ))
     })?;
-    let record = records.of(connection.whole);
-    if record.is_none_or(|record| record.health != Health::Unsafe) {
+    Ok(records.of(connection.whole).map(|record| Known {
+        health: record.health,
+        since: record.when,
+    }))
+}
+
+fn judge(connection: AwsConnection<'_>, health: Health) -> Result<(), CardError> {
+    if health != Health::Unsafe {
         return Ok(());
     }
     match &connection.accept_unsafe {

@@ -41,6 +41,9 @@ const MAX_SESSIONS: usize = 1_000;
 /// ask for it meanwhile. It lasts an hour and renews itself five minutes before its end. A failure
 /// to open is told to all who waited and is not kept.
 ///
+/// A role is proven before its first session, as by [`ConnectionStore::prove`], and again where that
+/// is more than 30 days ago; what came of it is recorded beside the file of the connection.
+///
 /// Of a connection with a role, the scope narrows the session, unless it narrows to permissions and
 /// the connection says `session_policy: off`. One without a role uses the base credentials as they
 /// are, which nothing can narrow: permissions are not looked at there, and a scope with a policy is
@@ -49,6 +52,8 @@ pub struct ConnectionStore {
     connections: IndexMap<String, Arc<Connection>>,
     pub(crate) bases: Bases,
     sessions: Mutex<IndexMap<SessionKey, Arc<Flight<Session>>>>,
+    /// By nickname; see [`ConnectionStore::admit`].
+    proofs: Mutex<IndexMap<String, Arc<Flight<gate::Known>>>>,
     pub(crate) time: SharedTimeSource,
 }
 
@@ -164,6 +169,7 @@ impl ConnectionStore {
             connections,
             bases: Bases::new(sandbox, time.clone()),
             sessions: Mutex::default(),
+            proofs: Mutex::default(),
             time,
         })
     }
@@ -227,6 +233,12 @@ impl ConnectionStore {
         Arc::clone(sessions.entry(key).or_default())
     }
 
+    /// The flight of a proof. There is one for a connection, of which a store has a bounded number.
+    pub(crate) fn proof_flight(&self, nickname: &str) -> Arc<Flight<gate::Known>> {
+        let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(proofs.entry(nickname.to_owned()).or_default())
+    }
+
     /// Opens a session of a connection of kind `aws_s3`.
     pub(crate) async fn open_aws(
         &self,
@@ -234,7 +246,7 @@ impl ConnectionStore {
         scope: &Scope,
         run: &RunIdentity,
     ) -> Result<Arc<AwsSession>, CardError> {
-        gate::check(connection)?;
+        self.admit(connection).await?;
         let policy = SessionPolicy::of(scope, connection)?.map(Arc::new);
         let (config, credentials) = self.credentials(connection, policy.clone(), run).await?;
         // What is wrong shows here, not in the first request of a card.

@@ -1,6 +1,9 @@
 //! Proofs against an STS on a loopback port that trusts in many ways.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_smithy_async::time::SharedTimeSource;
 use flowrun_card::{ConnectionRef, Connections, RunIdentity, Scope, SessionRequest};
@@ -39,6 +42,7 @@ accepted:
 pending: { type: aws_s3, external_id: canary-external-id, endpoint: sandbox, base: sandbox }
 plain: { type: aws_s3, endpoint: sandbox, base: sandbox }
 ";
+const RUN: &str = "01K0ABCDEFGHJKMNPQRSTVWXYZ";
 const EXPIRES: &str = "2027-01-15T09:00:00Z";
 const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/vault/flowrun-test";
 const OTHER: &str = "arn:aws:sts::444455556666:assumed-role/vault/flowrun-test";
@@ -68,6 +72,7 @@ struct Bench {
     _folder: tempfile::TempDir,
     sts: FakeSts,
     store: ConnectionStore,
+    time: ManualTime,
 }
 
 impl Bench {
@@ -80,16 +85,18 @@ impl Bench {
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), FILE).unwrap();
+        let time = ManualTime::default();
         let store = ConnectionStore::open_at(
             crate::store::Files::of(folder.path(), None, None).unwrap(),
             Some(FakeSandbox::at(sts.url.clone()) as Arc<dyn SandboxPort>),
-            SharedTimeSource::new(ManualTime::default()),
+            SharedTimeSource::new(time.clone()),
         )
         .unwrap();
         Self {
             _folder: folder,
             sts,
             store,
+            time,
         }
     }
 
@@ -104,11 +111,15 @@ impl Bench {
     }
 
     async fn open(&self, nickname: &str) -> Result<(), CardError> {
+        self.open_in(nickname, RUN).await
+    }
+
+    async fn open_in(&self, nickname: &str, run_id: &str) -> Result<(), CardError> {
         let request = SessionRequest {
             connection: ConnectionRef::new("aws_s3", nickname),
             scope: Scope::whole(),
             run: RunIdentity {
-                run_id: "01K0ABCDEFGHJKMNPQRSTVWXYZ".to_owned(),
+                run_id: run_id.to_owned(),
                 flow: "backup".to_owned(),
             },
         };
@@ -377,21 +388,28 @@ async fn a_store_that_speaks_no_sts_is_no_failure() {
 }
 
 #[tokio::test]
-async fn no_session_is_opened_of_a_role_that_was_proven_unsafe() {
+async fn a_role_is_proven_before_its_first_session_and_every_thirty_days() {
     let careless = Arc::new(Mutex::new(true));
     let trust = Arc::clone(&careless);
     let bench = Bench::new(SESSION, move |sent| match sent {
         Sent::Nothing | Sent::Random if !*trust.lock().unwrap() => denied(),
         _ => assumed("ASIA1", EXPIRES),
     });
-    bench.open("vault").await.unwrap();
-    for nickname in ["vault", "accepted"] {
-        let proof = bench.prove(nickname).await;
-        record_proof(bench.connection(nickname), &proof).unwrap();
-    }
-    bench.store.release("01K0ABCDEFGHJKMNPQRSTVWXYZ");
-    let before = bench.sts.count();
+    let health = |nickname| {
+        let connection = bench.connection(nickname);
+        let records = Records::read(&connection.file).unwrap();
+        let record = records.of(connection);
+        record.map(|record| (record.health, record.when.to_string()))
+    };
+    // The requests that were made since the last look: of three probes, none was for a session.
+    let mut seen = 0;
+    let mut requests = || {
+        let count = bench.sts.count() - seen;
+        seen += count;
+        count
+    };
     let refusal = bench.open("vault").await.unwrap_err();
+    assert_eq!(requests(), 3);
     let folder = bench.connection("vault").file.parent().unwrap().display();
     assert_eq!(
         (refusal.kind, refusal.to_string(), refusal.help.unwrap()),
@@ -407,27 +425,90 @@ async fn no_session_is_opened_of_a_role_that_was_proven_unsafe() {
             )
         )
     );
-    assert_eq!(bench.sts.count(), before);
+    let start = "2027-01-15T08:00:00Z".to_owned();
+    assert_eq!(health("vault"), Some((Health::Unsafe, start.clone())));
+    bench.open("vault").await.unwrap_err();
+    assert_eq!(requests(), 0);
     bench.open("accepted").await.unwrap();
+    assert_eq!(
+        (requests(), health("accepted").unwrap().0),
+        (4, Health::Unsafe)
+    );
 
-    // The owner mends it.
+    // The owner mends it, and `flowrun connections test` sees that.
     *careless.lock().unwrap() = false;
     let proof = bench.prove("vault").await;
     record_proof(bench.connection("vault"), &proof).unwrap();
+    assert_eq!(
+        (requests(), health("vault")),
+        (4, Some((Health::Verified, start)))
+    );
     bench.open("vault").await.unwrap();
-    let records = Records::read(&bench.connection("vault").file).unwrap();
-    let record = records.of(bench.connection("vault")).unwrap();
-    assert_eq!((record.health, record.when), (Health::Verified, proof.when));
+    assert_eq!(requests(), 1);
+
+    bench.time.advance(Duration::from_secs(30 * 24 * 60 * 60));
+    bench.store.release(RUN);
+    *careless.lock().unwrap() = true;
+    bench.open("vault").await.unwrap_err();
+    let later = "2027-02-14T08:00:00Z".to_owned();
+    assert_eq!(
+        (requests(), health("vault")),
+        (3, Some((Health::Unsafe, later)))
+    );
 
     // A record that cannot be read might say that it is unsafe.
     let path = bench.connection("vault").file.with_file_name(".flowrun");
     std::fs::write(path.join("connections.json"), "torn").unwrap();
-    bench.store.release("01K0ABCDEFGHJKMNPQRSTVWXYZ");
+    bench.store.release(RUN);
     let refusal = bench.open("vault").await.unwrap_err();
     assert!(
         refusal
             .message
             .contains("the record of proofs cannot be used"),
         "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn callers_that_ask_together_prove_a_role_once() {
+    let bench = Arc::new(Bench::new(SESSION, |sent| match sent {
+        Sent::Own => assumed("ASIA1", EXPIRES),
+        _ => denied(),
+    }));
+    // Nothing can be remembered here, so it is for as long as the store is open.
+    let file = bench.connection("vault").file.clone();
+    std::fs::write(file.with_file_name(".flowrun"), "a file, not a folder").unwrap();
+    let mut callers = tokio::task::JoinSet::new();
+    for run in 0..20 {
+        let bench = Arc::clone(&bench);
+        callers.spawn(async move { bench.open_in("vault", &format!("RUN{run}")).await });
+    }
+    while let Some(opened) = callers.join_next().await {
+        opened.unwrap().unwrap();
+    }
+    let probes = 3;
+    assert_eq!(bench.sts.asked("AssumeRole").len(), probes + 20);
+    assert_eq!(bench.sts.asked("GetCallerIdentity").len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_verified_opens_no_session_and_is_asked_again() {
+    let bench = Bench::new(SESSION, |sent| match sent {
+        Sent::Own => assumed("ASIA1", EXPIRES),
+        _ => refused(400, "InvalidAction", "what is that?"),
+    });
+    for round in 1..=2 {
+        let failure = bench.open("vault").await.unwrap_err();
+        assert_eq!(failure.kind, ErrorKind::Connection, "{failure}");
+        let own = |form: &&Form| sent(form) == Sent::Own;
+        let asked = bench.sts.asked("AssumeRole");
+        assert_eq!(asked.iter().filter(own).count(), round, "{failure}");
+        // No session is longer than a probe's, or may do anything.
+        assert!(asked.iter().all(|form| form["Policy"].contains("Deny")));
+    }
+    let connection = bench.connection("vault");
+    assert_eq!(
+        Records::read(&connection.file).unwrap().of(connection),
+        None
     );
 }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::Command};
 use flowrun_card::{ConnectionRef, RunIdentity, Scope};
 
 use super::*;
-use crate::testing::{FakeSandbox, FakeSts, assumed};
+use crate::testing::{FakeSandbox, FakeSts, assumed, proven};
 
 /// Set in the process of its own: the folder of the test's files.
 const FOLDER: &str = "FLOWRUN_TEST_FOLDER";
@@ -80,6 +80,9 @@ fn assume(folder: &Path, rest: &str) -> Result<String, String> {
     std::fs::write(folder.join(FILE_NAME), file).unwrap();
     let sandbox = FakeSandbox::at(sts.url.clone());
     let store = ConnectionStore::open(folder, None, Some(sandbox)).unwrap();
+    for connection in store.list() {
+        proven(connection, SystemTime::now());
+    }
     let request = SessionRequest {
         connection: ConnectionRef::new("aws_s3", "a"),
         scope: Scope::whole(),

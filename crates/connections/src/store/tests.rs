@@ -10,10 +10,13 @@ use std::{
     time::Duration,
 };
 
+use aws_smithy_async::time::TimeSource as _;
 use flowrun_card::{ConnectionRef, Retry, RunIdentity, Scope};
 
 use super::*;
-use crate::testing::{Answer, FakeSandbox, FakeSts, Form, ManualTime, assumed, caller, refused};
+use crate::testing::{
+    Answer, FakeSandbox, FakeSts, Form, ManualTime, assumed, caller, proven, refused,
+};
 
 const FILE: &str = "\
 vault:
@@ -80,6 +83,9 @@ impl Bench {
             SharedTimeSource::new(time.clone()),
         )
         .unwrap();
+        for connection in store.list().filter(|known| !known.is_pending()) {
+            proven(connection, time.now());
+        }
         Self {
             folder,
             sts,
