@@ -224,9 +224,9 @@ fn a_failed_card_fails_the_run() {
     -- stdout
     {"event":"run_started","version":1,"run_id":"RUN","flow":"missing","environment":null,"at":"WHEN"}
     {"event":"card_started","address":"head","card":"s3.head_object","attempt":1}
-    {"event":"card_ended","address":"head","state":"failed","duration_ms":TIME,"items":0,"bytes":0,"error":{"kind":"not_found","message":"the object does not exist","code":"NotFound","card":"head","attempts":1,"context":{"bucket":"reports","key":"daily/none.txt","connection":"demo-reports","request_id":"REQUEST"}}}
+    {"event":"card_ended","address":"head","state":"failed","duration_ms":TIME,"items":0,"bytes":0,"requests":{"count":1,"latest":[{"service":"S3","operation":"HeadObject","status":404,"request_id":"REQUEST"}]},"error":{"kind":"not_found","message":"the object does not exist","code":"NotFound","card":"head","attempts":1,"context":{"bucket":"reports","key":"daily/none.txt","connection":"demo-reports","request_id":"REQUEST"}}}
     {"event":"card_ended","address":"after","state":"skipped","duration_ms":TIME}
-    {"event":"run_ended","run_id":"RUN","flow":"missing","status":"failed","duration_ms":TIME,"cards":{"succeeded":0,"failed":1,"skipped":1,"cancelled":0},"outputs":null,"error":{"kind":"not_found","message":"the object does not exist","code":"NotFound","card":"head","attempts":1,"context":{"bucket":"reports","key":"daily/none.txt","connection":"demo-reports","request_id":"REQUEST"}}}
+    {"event":"run_ended","run_id":"RUN","flow":"missing","status":"failed","duration_ms":TIME,"cards":{"succeeded":0,"failed":1,"skipped":1,"cancelled":0},"sessions":[{"connection":"demo-reports","role_arn":"arn:aws:iam::222222222222:role/demo-reports","session_name":"flowrun-missing-RUN"}],"outputs":null,"error":{"kind":"not_found","message":"the object does not exist","code":"NotFound","card":"head","attempts":1,"context":{"bucket":"reports","key":"daily/none.txt","connection":"demo-reports","request_id":"REQUEST"}}}
     "#);
 }
 

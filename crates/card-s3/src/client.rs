@@ -12,6 +12,8 @@ use aws_sdk_s3::{
 use flowrun_card::{CardError, ConnectionRef, Ctx, Resource, Scope};
 use flowrun_connections::{AwsS3, AwsSession};
 
+use crate::requests::NoteRequests;
+
 /// How long an answer may take; that of a download is its head, and its content may take longer.
 const ANSWER: Duration = Duration::from_secs(60);
 
@@ -22,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 /// S3 under a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct S3 {
-    client: Arc<Client>,
+    client: Client,
     session: Arc<AwsSession>,
 }
 
@@ -56,6 +58,9 @@ impl S3 {
                     .build(),
             )
         });
+        // As the session's client, pools and all, but it notes what this attempt is answered.
+        let noting = NoteRequests(Arc::clone(ctx.requests()));
+        let client = Client::from_conf(client.config().to_builder().interceptor(noting).build());
         Ok(Self { client, session })
     }
 

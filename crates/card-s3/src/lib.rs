@@ -9,6 +9,7 @@ mod client;
 mod error;
 mod fields;
 mod permissions;
+mod requests;
 mod transfer;
 
 use flowrun_card::{Registry, RegistryError};

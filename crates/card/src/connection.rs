@@ -231,6 +231,17 @@ pub struct ConnectionInfo {
     pub kind: String,
 }
 
+/// A session that a run used, as the owner of the other side sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// The connection's nickname.
+    pub connection: String,
+    /// The role that the session acts as; `None` where it has none.
+    pub role_arn: Option<String>,
+    /// The session's name in the audit trail of the role's owner.
+    pub session_name: Option<String>,
+}
+
 /// Where an engine finds connections and their sessions. Sessions are cached by the implementor,
 /// per connection, scope and run.
 pub trait Connections: Send + Sync + 'static {
@@ -268,6 +279,12 @@ pub trait Connections: Send + Sync + 'static {
     fn holds(&self, connection: &ConnectionRef, permissions: &[Permission]) -> bool {
         let _ = (connection, permissions);
         true
+    }
+
+    /// The sessions that a run has, one of a connection.
+    fn sessions(&self, run_id: &str) -> Vec<SessionInfo> {
+        let _ = run_id;
+        Vec::new()
     }
 
     /// Forgets the sessions of a run that ended.

@@ -17,6 +17,7 @@ mod function;
 mod permissions;
 mod redact;
 mod registry;
+mod requests;
 mod schema;
 mod secret;
 mod span;
@@ -27,7 +28,7 @@ pub use card::{
 };
 pub use connection::{
     AnyKind, ConnectionInfo, ConnectionKind, ConnectionRef, Connections, NoConnections,
-    RunIdentity, Scope, SessionRequest,
+    RunIdentity, Scope, SessionInfo, SessionRequest,
 };
 pub use context::{Clock, Ctx, CtxParts, Marks, NoMarks, Progress, ProgressSnapshot};
 pub use error::{CardError, ErrorKind, Retry};
@@ -38,6 +39,7 @@ pub use function::{
 pub use permissions::{Partial, PartialConnection, Permission, Permissions, Piece, Resource, Text};
 pub use redact::{MASK, MIN_SECRET, Redacting, Redactor};
 pub use registry::{Entry, Registry, RegistryError};
+pub use requests::{Request, Requests};
 pub use schema::{
     Field, Format, Mismatch, SchemaError, Type, TypeKind, parse_duration, parse_size,
 };

@@ -30,6 +30,8 @@ pub struct AwsSessionParts {
     pub config: SdkConfig,
     /// The role that the session acts as; `None` where it uses the base credentials as they are.
     pub role_arn: Option<String>,
+    /// The name of the session in the audit trail of the role's owner.
+    pub session_name: Option<String>,
     /// The endpoint that takes the place of AWS's own.
     pub endpoint: Option<String>,
 }
@@ -76,6 +78,11 @@ impl AwsSession {
     /// they are.
     pub fn role_arn(&self) -> Option<&str> {
         self.parts.role_arn.as_deref()
+    }
+
+    /// The name of the session in the audit trail of the role's owner; `None` where it has no role.
+    pub fn session_name(&self) -> Option<&str> {
+        self.parts.session_name.as_deref()
     }
 
     /// Whether the session policy that narrows the session leaves out an action on a resource, so
@@ -157,6 +164,7 @@ mod tests {
                 )
                 .build(),
             role_arn: Some("arn:aws:iam::111122223333:role/vault".to_owned()),
+            session_name: Some("flowrun-backup-run".to_owned()),
             endpoint: None,
         })
     }

@@ -13,7 +13,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_types::SdkConfig;
 use flowrun_card::{
     BoxFuture, CardError, ConnectionInfo, ConnectionRef, Connections, ErrorKind, Permission,
-    Redactor, RunIdentity, Scope, SessionRequest,
+    Redactor, RunIdentity, Scope, SessionInfo, SessionRequest,
 };
 use indexmap::IndexMap;
 
@@ -255,6 +255,7 @@ impl ConnectionStore {
             nickname: connection.nickname.to_owned(),
             endpoint: config.endpoint_url().map(str::to_owned),
             config,
+            session_name: connection.role_arn.as_ref().map(|_| session_name(run)),
             role_arn: connection.role_arn.as_ref().map(ToString::to_string),
         };
         Ok(Arc::new(AwsSession::narrowed(parts, policy)))
@@ -358,6 +359,23 @@ impl Connections for ConnectionStore {
         let known = self.connections.get(connection.nickname());
         let aws = known.and_then(|known| known.aws());
         aws.is_none_or(|aws| SessionPolicy::holds(permissions, aws))
+    }
+
+    fn sessions(&self, run_id: &str) -> Vec<SessionInfo> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = IndexMap::new();
+        for (key, flight) in sessions.iter().filter(|(key, _)| key.run_id == run_id) {
+            let Some(session) = flight.latest() else {
+                continue;
+            };
+            let aws = session.downcast_ref::<AwsSession>();
+            found.entry(&key.nickname).or_insert_with(|| SessionInfo {
+                connection: key.nickname.clone(),
+                role_arn: aws.and_then(|aws| Some(aws.role_arn()?.to_owned())),
+                session_name: aws.and_then(|aws| Some(aws.session_name()?.to_owned())),
+            });
+        }
+        found.into_values().collect()
     }
 
     fn release(&self, run_id: &str) {

@@ -48,6 +48,7 @@ impl Sessions {
             nickname: nickname.to_owned(),
             config,
             role_arn,
+            session_name: None,
             endpoint,
         });
         let mut sessions = self.0.lock().unwrap();
@@ -160,6 +161,7 @@ impl World {
             clock: Arc::new(Still(AtomicU64::new(1))),
             marks: Arc::new(self.marks.clone()),
             progress: Arc::clone(&self.progress),
+            requests: Arc::default(),
             cancellation: self.cancellation.clone(),
             folder: self.folder().to_owned(),
             scratch: Arc::new(move || {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use flowrun_card::Progress;
+use flowrun_card::{Progress, Requests};
 use flowrun_engine::{RunError, RunEvent, RunReport};
 use serde_json::{Map, Value as Json, json};
 
@@ -12,7 +12,8 @@ const VERSION: u32 = 1;
 /// Turns events into lines.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    progress: HashMap<String, Arc<Progress>>,
+    /// What the latest attempt of a card has done and asked, by address.
+    doing: HashMap<String, (Arc<Progress>, Arc<Requests>)>,
 }
 
 impl Events {
@@ -42,8 +43,10 @@ impl Events {
                 card,
                 attempt,
                 progress,
+                requests,
             } => {
-                self.progress.insert(address.clone(), Arc::clone(progress));
+                let doing = (Arc::clone(progress), Arc::clone(requests));
+                self.doing.insert(address.clone(), doing);
                 json!({
                     "event": "card_started",
                     "address": address,
@@ -74,10 +77,13 @@ impl Events {
                 line.insert("address".to_owned(), json!(address));
                 line.insert("state".to_owned(), json!(state.name()));
                 line.insert("duration_ms".to_owned(), millis(*duration));
-                if let Some(progress) = self.progress.remove(address) {
+                if let Some((progress, requests)) = self.doing.remove(address) {
                     let counts = progress.snapshot();
                     line.insert("items".to_owned(), json!(counts.items));
                     line.insert("bytes".to_owned(), json!(counts.bytes));
+                    if let Some(requests) = requests_of(&requests) {
+                        line.insert("requests".to_owned(), requests);
+                    }
                 }
                 if let Some(error) = error {
                     line.insert("error".to_owned(), error_of(error));
@@ -109,11 +115,40 @@ fn ended(report: &RunReport) -> Json {
             "cancelled": counts.cancelled,
         }),
     );
+    let sessions: Vec<Json> = report
+        .sessions
+        .iter()
+        .map(|session| {
+            json!({
+                "connection": session.connection,
+                "role_arn": session.role_arn,
+                "session_name": session.session_name,
+            })
+        })
+        .collect();
+    line.insert("sessions".to_owned(), json!(sessions));
     line.insert("outputs".to_owned(), json!(report.outputs));
     if let Some(error) = &report.error {
         line.insert("error".to_owned(), error_of(error));
     }
     Json::Object(line)
+}
+
+/// What services answered an attempt: how often, and the latest of it, oldest first.
+fn requests_of(requests: &Requests) -> Option<Json> {
+    let (count, latest) = requests.snapshot();
+    let latest: Vec<Json> = latest
+        .iter()
+        .map(|request| {
+            json!({
+                "service": request.service,
+                "operation": request.operation,
+                "status": request.status,
+                "request_id": request.request_id,
+            })
+        })
+        .collect();
+    (count > 0).then(|| json!({ "count": count, "latest": latest }))
 }
 
 fn error_of(error: &RunError) -> Json {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use flowrun_card::{Progress, Value};
+use flowrun_card::{Progress, Requests, SessionInfo, Value};
 use jiff::Timestamp;
 
 use super::error::RunError;
@@ -39,6 +39,8 @@ pub enum RunEvent {
         attempt: u32,
         /// What the card has done so far; it goes on counting.
         progress: Arc<Progress>,
+        /// What services have answered it so far; it goes on noting.
+        requests: Arc<Requests>,
     },
     /// An attempt failed and another follows.
     CardWaiting {
@@ -137,6 +139,9 @@ pub struct RunReport {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// The sessions of connections that it used, by nickname; without those that the store has
+    /// forgotten since, where there were very many.
+    pub sessions: Vec<SessionInfo>,
     /// How many cards and items ended in each state.
     pub counts: Counts,
 }

@@ -351,7 +351,7 @@ impl Run {
     pub async fn wait(mut self) -> RunReport {
         let identity = self.world.identity.clone();
         let clock = Arc::clone(&self.world.clock);
-        let _sessions = Sessions {
+        let sessions = Sessions {
             connections: Arc::clone(&self.world.connections),
             run_id: identity.run_id.clone(),
         };
@@ -370,6 +370,8 @@ impl Run {
                 Err(_) if driven.cancelled => (RunStatus::Cancelled, Value::Null, None),
                 Err(error) => (RunStatus::Failed, Value::Null, Some(error)),
             };
+            let mut sessions = sessions.connections.sessions(&identity.run_id);
+            sessions.sort_by(|left, right| left.connection.cmp(&right.connection));
             RunReport {
                 run_id: identity.run_id.clone(),
                 flow: identity.flow.clone(),
@@ -382,6 +384,7 @@ impl Run {
                     .duration_since(self.started_at)
                     .try_into()
                     .unwrap_or_default(),
+                sessions,
                 counts: driven.counts,
             }
         };

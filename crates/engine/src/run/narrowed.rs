@@ -5,7 +5,7 @@ use std::{any::Any, collections::HashMap, sync::Arc};
 
 use flowrun_card::{
     BoxFuture, CardError, ConnectionInfo, ConnectionRef, Connections, Permission, Scope,
-    SessionRequest,
+    SessionInfo, SessionRequest,
 };
 
 use super::{evaluate::Globals, outlook};
@@ -130,6 +130,10 @@ impl Connections for OfCard {
             request.scope = self.narrowed.scope(&request.connection, self.card).clone();
         }
         self.narrowed.store.session(request)
+    }
+
+    fn sessions(&self, run_id: &str) -> Vec<SessionInfo> {
+        self.narrowed.store.sessions(run_id)
     }
 
     fn release(&self, run_id: &str) {

@@ -243,7 +243,7 @@ impl Driver {
             )) => {
                 if self.watch.is_some() {
                     let address = self.store.address(place).to_string();
-                    self.tell_started(address, function.name, attempt, Arc::default());
+                    self.tell_started(address, function.name, attempt, Default::default());
                 }
                 let view = View {
                     globals: &self.globals,
@@ -282,13 +282,14 @@ impl Driver {
         address: String,
         card: &'static str,
         attempt: u32,
-        progress: Arc<flowrun_card::Progress>,
+        (progress, requests): (Arc<flowrun_card::Progress>, Arc<flowrun_card::Requests>),
     ) {
         self.tell(RunEvent::CardStarted {
             address,
             card,
             attempt,
             progress,
+            requests,
         });
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use flowrun_card::{
     BoxFuture, CardError, Clock, Connections, Ctx, CtxParts, DynCard, ErrorKind, Marks, Progress,
-    Redactor, RunIdentity, Value,
+    Redactor, Requests, RunIdentity, Value,
 };
 use tokio::{
     task::{AbortHandle, Id, JoinSet},
@@ -94,7 +94,7 @@ impl Tasks {
         }
     }
 
-    /// Starts an attempt; its counts can be read while it runs.
+    /// Starts an attempt; what it has done and asked can be read while it runs.
     pub(super) fn start(
         &mut self,
         world: &World,
@@ -103,8 +103,9 @@ impl Tasks {
         input: Value,
         address: String,
         (instance, attempt): (InstanceId, u32),
-    ) -> Arc<Progress> {
+    ) -> (Arc<Progress>, Arc<Requests>) {
         let progress = Arc::new(Progress::default());
+        let requests = Arc::new(Requests::default());
         let cancellation = CancellationToken::new();
         let scratch = Arc::clone(&world.scratch);
         let ctx = Ctx::new(CtxParts {
@@ -118,6 +119,7 @@ impl Tasks {
                 journal: Arc::clone(&world.journal),
             }),
             progress: Arc::clone(&progress),
+            requests: Arc::clone(&requests),
             cancellation: cancellation.clone(),
             folder: world.folder.clone(),
             scratch: Arc::new(move || scratch.folder()),
@@ -147,7 +149,7 @@ impl Tasks {
                 grace: None,
             },
         );
-        progress
+        (progress, requests)
     }
 
     /// Asks an attempt to end.
