@@ -27,7 +27,7 @@ org-members:
         let role = role("Backup", &asks_for(&format!("id-{index:03}")));
         writeln!(
             seed,
-            "  \"{index:012}\":\n    buckets: {{ reports-{index}: {{}} }}\n    roles:\n{role}"
+            "  \"{index:012}\":\n    buckets: {{ reports-{index:012}: {{}} }}\n    roles:\n{role}"
         )
         .unwrap();
         writeln!(
@@ -49,7 +49,7 @@ cards:
     for_each: connections.members
     card: s3.list_objects
     connection: \"{{ item }}\"
-    with: { bucket: \"reports-{{ index }}\" }
+    with: { bucket: \"reports-{{ item.account }}\" }
 outputs:
   count: \"{{ list.length cards.list }}\"
 ",
@@ -435,7 +435,7 @@ fn the_caller_supplies_a_connection_or_another_set() {
     folder.write(
         "one.yaml",
         "flow: one\nconnections: { source: { kind: aws_s3 } }\ncards:\n  list: { card: s3.list_objects, \
-         connection: source, with: { bucket: reports-1 } }\n",
+         connection: source, with: { bucket: reports-000000000001 } }\n",
     );
     assert_snapshot!(folder.flowrun("one.yaml"), @"
     exit 2
@@ -511,7 +511,7 @@ fn the_roles_of_a_set_are_told_as_one() {
     and 2 more of its set, with the same
     wide: before a run these are not known, so that a wildcard stands for them
       s3:ListBucket on arn:aws:s3:::reports-*
-        look.yaml:9:33: index in card `list`
+        look.yaml:9:33: item.account in card `list`
     "#);
     let one = folder.flowrun("policy look.yaml --for org-members/000000000002");
     assert_eq!(

@@ -64,6 +64,12 @@ impl<K> ConnectionRef<K> {
         &self.name.nickname
     }
 
+    /// The account of a member of a set: what its nickname has after the `/`. `None` for any other
+    /// connection.
+    pub fn account(&self) -> Option<&str> {
+        self.nickname().split_once('/').map(|(_, account)| account)
+    }
+
     /// The same reference without its static kind.
     pub fn untyped(&self) -> ConnectionRef {
         ConnectionRef {

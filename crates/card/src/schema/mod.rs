@@ -243,6 +243,7 @@ impl Type {
         match &self.kind {
             TypeKind::Object { fields, .. } => fields.keys().map(String::as_str).collect(),
             TypeKind::File => vec!["path", "name", "size", "media_type"],
+            TypeKind::Connection { .. } => vec!["nickname", "account"],
             TypeKind::OneOf(types) => types.iter().flat_map(Type::field_names).collect(),
             _ => Vec::new(),
         }
@@ -265,6 +266,11 @@ impl Type {
                 "path" | "name" => Some(Type::string()),
                 "size" => Some(Type::integer()),
                 "media_type" => Some(Type::string().nullable()),
+                _ => None,
+            },
+            // That of no member of a set has no account; which one it is shows in the run.
+            TypeKind::Connection { .. } => match name {
+                "nickname" | "account" => Some(Type::string()),
                 _ => None,
             },
             TypeKind::OneOf(types) => {

@@ -393,7 +393,10 @@ fn unknown_field(path: &str, ty: &Type, name: &Name) -> Diagnostic {
             };
             error(format!("`{path}` is a list, so it has no field `{field}`")).help(help)
         }
-        TypeKind::Object { .. } | TypeKind::File | TypeKind::OneOf(_) => {
+        TypeKind::Object { .. }
+        | TypeKind::File
+        | TypeKind::Connection { .. }
+        | TypeKind::OneOf(_) => {
             let known = ty.field_names();
             let help = suggest::among(field, known.iter().copied()).or_else(|| {
                 let list: Vec<String> = known

@@ -275,6 +275,19 @@ impl Run<'_> {
                         None => absent(index, Absence::Field),
                     };
                 }
+                Value::Connection(connection) => {
+                    let field = match step.name.as_ref() {
+                        "nickname" => Some(connection.nickname()),
+                        "account" => connection.account(),
+                        _ => None,
+                    };
+                    let last = index + 1 == path.steps.len();
+                    return match field.map(Value::from) {
+                        Some(field) if last => Ok(field),
+                        Some(field) => Err(no_fields(span, path, index + 1, &field)),
+                        None => absent(index, Absence::Field),
+                    };
+                }
                 other => return Err(no_fields(span, path, index, other)),
             };
         }

@@ -48,7 +48,7 @@ const ROOTS: &str = r#"{
   },
   "connections": { "source": null },
   "run": { "id": "r1" },
-  "item": { "key": "item.csv", "file": null },
+  "item": { "key": "item.csv", "file": null, "source": null },
   "index": 4
 }"#;
 

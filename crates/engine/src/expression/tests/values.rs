@@ -1,6 +1,6 @@
 //! What expressions yield, and why they yield nothing at run time.
 
-use flowrun_card::{FileRef, List};
+use flowrun_card::{ConnectionRef, FileRef, List};
 
 use super::*;
 
@@ -493,6 +493,28 @@ fn files_have_fields() {
     with_item("{{ item.file.name }}", file(), r#""b.csv""#);
     with_item("{{ item.file.size }}", file(), "7");
     with_item("{{ item.file.media_type }}", file(), "null");
+}
+
+#[test]
+fn connections_have_a_nickname_and_members_of_sets_an_account() {
+    let of = |nickname| {
+        one_field(
+            "source",
+            Value::Connection(ConnectionRef::new("aws_s3", nickname)),
+        )
+    };
+    let member = "org/012345678901";
+    with_item(
+        "{{ item.source.nickname }}",
+        of(member),
+        r#""org/012345678901""#,
+    );
+    with_item("{{ item.source.account }}", of(member), r#""012345678901""#);
+    with_item(
+        "{{ item.source.account }}",
+        of("vault"),
+        "`item.source` has no field `account`",
+    );
 }
 
 #[test]
