@@ -418,6 +418,14 @@ fn schema_is_json() {
         "https://json-schema.org/draft/2020-12/schema"
     );
     assert!(outcome.stdout.contains("\"s3.copy\""), "it knows the cards");
+    assert_eq!(
+        Folder::empty().flowrun("schema flow").stdout,
+        outcome.stdout
+    );
+    let outcome = Folder::empty().flowrun("schema connections");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let schema: Json = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(schema["title"], "flowrun connections");
 }
 
 #[test]

@@ -61,8 +61,8 @@ pub(crate) enum Command {
     Graph(Graph),
     /// List the cards, or show one: inputs, outputs, permissions, examples
     Cards(Cards),
-    /// Print the JSON Schema of flow files, for editors
-    Schema,
+    /// Print the JSON Schema of flow files, or of connection files, for editors
+    Schema(Schema),
     /// Print the least IAM policy that flows need, or compare an existing one with it
     Policy(Policy),
     /// Make, prove and manage connections
@@ -136,6 +136,21 @@ pub(crate) struct Graph {
 pub(crate) enum GraphFormat {
     Mermaid,
     Dot,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Of which files
+    #[arg(value_enum, value_name = "FILES", default_value_t = SchemaOf::Flow)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Flow files
+    Flow,
+    /// `connections.yaml`, and those of environments
+    Connections,
 }
 
 #[derive(Debug, Args)]

@@ -75,7 +75,7 @@ pub fn run(
         Command::Validate(arguments) => commands::validate::run(context, &arguments),
         Command::Graph(arguments) => commands::graph::run(context, &arguments),
         Command::Cards(arguments) => commands::cards::run(&context, &arguments),
-        Command::Schema => commands::schema::run(context),
+        Command::Schema(schema) => commands::schema::run(context, &schema),
         Command::Policy(arguments) => commands::policy::run(&context, &arguments),
         Command::Connections(arguments) => commands::connections::run(&context, &arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),

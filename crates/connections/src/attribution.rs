@@ -13,7 +13,8 @@ use serde::{
 use crate::{
     definition::is_word,
     file::scalar::{Scalar, yaml},
-    secret::check_variable,
+    kind::{Form, Pattern},
+    secret::{IN_VARIABLE, check_variable},
 };
 
 /// The most tags of a session.
@@ -21,6 +22,16 @@ use crate::{
 const MAX_TAGS: usize = 50;
 const MAX_TAG_KEY: usize = 128;
 const MAX_TAG_VALUE: usize = 256;
+
+pub(crate) const SOURCE_IDENTITY: Form = Form::Either(&[
+    Form::Text(Pattern::new("^[A-Za-z0-9_+=,.@-]{2,}$", 64)),
+    Form::Map(&[IN_VARIABLE]),
+]);
+pub(crate) const TAGS: Form = Form::Entries {
+    key: Pattern::new(r"^([A-Za-z0-9 _.:/=+@-]|[^\x00-\x7f])+$", MAX_TAG_KEY),
+    value: Pattern::new(r"^([A-Za-z0-9 _.:/=+@{}-]|[^\x00-\x7f])*$", MAX_TAG_VALUE),
+    most: MAX_TAGS,
+};
 
 /// Who stands behind a session, as it stays with all that the session does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

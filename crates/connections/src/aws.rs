@@ -12,15 +12,15 @@ use serde_json::{Value as Json, json};
 use crate::{
     AwsConnection, AwsS3, AwsS3Definition, Base, Connection, ConnectionStore, Endpoint, Proof,
     RoleArn, Trust,
-    attribution::{SourceIdentitySeed, TagsSeed, tags_value},
+    attribution::{SOURCE_IDENTITY, SourceIdentitySeed, TAGS, TagsSeed, tags_value},
     definition::{
-        check_acceptance, check_access_key_id, check_external_id, check_region, is_clear,
-        partition_of,
+        ACCESS_KEY_ID, ENDPOINT, EXTERNAL_ID, REGION, ROLE_ARN, SENTENCE, check_acceptance,
+        check_access_key_id, check_external_id, check_region, is_clear, partition_of,
     },
     file::scalar::{Scalar, one_of, yaml},
-    guard::{AllowSeed, allow_value, check_literal},
-    kind::{KeySpec, Kind, KindSpec, Opening, SecretField, Session},
-    secret::{SecretSeed, check_path},
+    guard::{ALLOW, AllowSeed, allow_value, check_literal},
+    kind::{Form, KeySpec, Kind, KindSpec, Opening, Pattern, SecretField, Session},
+    secret::{PATH, SECRET, SecretSeed, check_path},
 };
 
 impl Kind for AwsS3Definition {
@@ -28,54 +28,84 @@ impl Kind for AwsS3Definition {
         name: AwsS3::NAME,
         about: "S3 on AWS, under an IAM role or keys, and other servers that speak S3",
         keys: &[
-            KeySpec::optional("role_arn", "the IAM role to assume"),
+            KeySpec::optional("role_arn", "the IAM role to assume", Form::Text(ROLE_ARN)),
             KeySpec::optional(
                 "external_id",
                 "what the trust policy of the role asks for, made by flowrun",
+                Form::Scalar(EXTERNAL_ID),
             ),
             KeySpec::optional(
                 "next_external_id",
                 "the External ID that takes its place while it is rotated",
+                Form::Scalar(EXTERNAL_ID),
             ),
             KeySpec::optional(
                 "trust",
                 "`principal` for a role that asks for no External ID",
+                Form::Word(&TRUSTS),
             ),
             KeySpec::optional(
                 "accept_unsafe",
                 "why the role is used although it lets others in",
+                Form::Text(SENTENCE),
             ),
             KeySpec::optional(
                 "session_policy",
                 "`off` where runs shall use the whole role",
+                Form::Word(&ON_OFF),
             ),
             KeySpec::optional(
                 "source_identity",
                 "who stands behind its sessions, or `{ env: NAME }`",
+                SOURCE_IDENTITY,
             ),
             KeySpec::optional(
                 "session_tags",
                 "tags of its sessions; `{flow}` and `{run}` stand for those of the run",
+                TAGS,
             ),
-            KeySpec::optional("region", "the region; else that of the base credentials"),
-            KeySpec::optional("endpoint", "the URL of another server, or `sandbox`"),
+            KeySpec::optional(
+                "region",
+                "the region; else that of the base credentials",
+                Form::Text(REGION),
+            ),
+            KeySpec::optional(
+                "endpoint",
+                "the URL of another server, or `sandbox`",
+                Form::Text(ENDPOINT),
+            ),
             KeySpec::optional(
                 "ca",
                 "a PEM file of the authorities that the server's certificate may come from",
+                Form::Scalar(PATH),
             ),
             KeySpec::optional(
                 "allow",
                 "names, addresses and networks that are not public, to which requests may go",
+                ALLOW,
             ),
-            KeySpec::optional("fips", "`true` for AWS's FIPS endpoints"),
-            KeySpec::optional("dual_stack", "`true` for AWS's dual-stack endpoints"),
+            KeySpec::optional("fips", "`true` for AWS's FIPS endpoints", Form::Switch),
+            KeySpec::optional(
+                "dual_stack",
+                "`true` for AWS's dual-stack endpoints",
+                Form::Switch,
+            ),
             KeySpec::optional(
                 "base",
                 "which credentials assume the role, or are used as they are",
+                BASE,
             ),
-            KeySpec::optional("access_key_id", "an access key, in place of `base`"),
-            KeySpec::secret("secret_access_key", "its secret"),
-            KeySpec::secret("session_token", "its session token, where it is temporary"),
+            KeySpec::optional(
+                "access_key_id",
+                "an access key, in place of `base`",
+                Form::Scalar(ACCESS_KEY_ID),
+            ),
+            KeySpec::optional("secret_access_key", "its secret", SECRET),
+            KeySpec::optional(
+                "session_token",
+                "its session token, where it is temporary",
+                SECRET,
+            ),
         ],
     };
 
@@ -100,7 +130,7 @@ impl Kind for AwsS3Definition {
             }
             "trust" => {
                 entries.next_value_seed(Scalar::new("the word `principal`", |text| {
-                    one_of(text, &["principal"], "a trust").map(drop)
+                    one_of(text, &TRUSTS, "a trust").map(drop)
                 }))?;
                 self.trust = Trust::Principal;
             }
@@ -109,9 +139,9 @@ impl Kind for AwsS3Definition {
                     Some(entries.next_value_seed(Scalar::new("a sentence", check_acceptance))?);
             }
             "session_policy" => {
-                self.session_policy =
-                    entries.next_value_seed(Scalar::new("`on` or `off`", |text| {
-                        one_of(text, &["on", "off"], "a session policy").map(|word| word == "on")
+                self.session_policy = entries
+                    .next_value_seed(Scalar::new("`on` or `off`", |text| {
+                        one_of(text, &ON_OFF, "a session policy").map(|word| word == "on")
                     }))?;
             }
             "source_identity" => {
@@ -370,6 +400,18 @@ impl AwsS3Definition {
     }
 }
 
+const TRUSTS: [&str; 1] = ["principal"];
+const ON_OFF: [&str; 2] = ["on", "off"];
+const BASES: [&str; 3] = ["default", "environment", "sandbox"];
+const BASE: Form = Form::Either(&[
+    Form::Word(&BASES),
+    Form::Map(&[KeySpec::required(
+        "profile",
+        "a profile of the AWS configuration",
+        Form::Scalar(Pattern::new(r"\S", usize::MAX)),
+    )]),
+]);
+
 const BASE_AND_KEYS: &str = "`access_key_id` takes the place of `base`, and there are both";
 
 /// `true` or `false`.
@@ -397,7 +439,7 @@ impl<'de> Visitor<'de> for BaseSeed {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Base, E> {
-        let known = ["default", "environment", "sandbox", "{ profile: NAME }"];
+        let known = [BASES.as_slice(), &["{ profile: NAME }"]].concat();
         match one_of(text, &known, "a base").map_err(E::custom)? {
             "default" => Ok(Base::Default),
             "environment" => Ok(Base::Environment),

@@ -5,7 +5,29 @@ use std::{fmt, path::PathBuf};
 use crate::{
     Allowed, SecretSource, SourceIdentity,
     guard::{is_plain_address, looks_like_an_address},
+    kind::Pattern,
 };
+
+pub(crate) const ROLE_ARN: Pattern = Pattern::new(
+    "^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/([A-Za-z0-9_+=,.@/-]*/)?[A-Za-z0-9_+=,.@-]{1,64}$",
+    2048,
+);
+pub(crate) const EXTERNAL_ID: Pattern = Pattern::new("^[A-Za-z0-9_+=,.@:/-]{2,}$", 1224);
+pub(crate) const SENTENCE: Pattern = Pattern::new(r"^\s*\S+(\s+\S+){2,}\s*$", 1000);
+pub(crate) const REGION: Pattern = Pattern::new("^[a-z0-9-]{2,}$", 64);
+pub(crate) const ACCESS_KEY_ID: Pattern = Pattern::new("^[A-Za-z0-9_+=.@-]{3,}$", 128);
+
+macro_rules! url_regex {
+    ($others:literal) => {
+        concat!(
+            "^(",
+            $others,
+            r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?(/[A-Za-z0-9._~/%-]*)?)$"
+        )
+    };
+}
+pub(crate) const URL: Pattern = Pattern::new(url_regex!(""), 2048);
+pub(crate) const ENDPOINT: Pattern = Pattern::new(url_regex!("sandbox|"), 2048);
 
 /// What a connection of kind `aws_s3` says; by default nothing, which is AWS under the credentials
 /// of AWS's own chain.

@@ -27,12 +27,18 @@ use serde::{
 use crate::{
     definition::{host_of, is_host_name},
     file::scalar::{Scalar, yaml},
+    kind::{Form, Pattern},
 };
 
 /// The most entries of an `allow` list.
 const MAX_ALLOWED: usize = 100;
 /// The most addresses of a name that are looked at; a name with more is refused.
 const MAX_ADDRESSES: usize = 256;
+
+pub(crate) const ALLOW: Form = Form::List {
+    item: Pattern::new("^[A-Za-z0-9._:-]+(/[0-9]+)?$", 1024),
+    most: MAX_ALLOWED,
+};
 
 /// An entry of an `allow` list: what requests may go to although it is not public.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

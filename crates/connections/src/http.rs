@@ -14,18 +14,21 @@ use flowrun_card::{BoxFuture, CardError, ConnectionKind, ErrorKind};
 use serde::de::MapAccess;
 use serde_json::{Value as Json, json};
 
-use self::{auth::AuthSeed, client::client};
+use self::{
+    auth::{AUTH, AuthSeed},
+    client::client,
+};
 pub use self::{
     auth::{ApiKeyPlace, Auth},
     session::{HttpRequest, HttpResponse, HttpSession, MAX_BODY_BYTES, Method, StatusCode},
 };
 use crate::{
     Allowed, Connection, ConnectionStore, Endpoint, Proof, SecretPlace, SecretSource,
-    definition::{check_url, is_clear, origin_of},
+    definition::{URL, check_url, is_clear, origin_of},
     file::scalar::{Scalar, yaml},
-    guard::{AllowSeed, allow_value, check_literal},
-    kind::{KeySpec, Kind, KindSpec, Opening, SecretField, Session},
-    secret::{SecretSeed, check_path},
+    guard::{ALLOW, AllowSeed, allow_value, check_literal},
+    kind::{Form, KeySpec, Kind, KindSpec, Opening, Pattern, SecretField, Session},
+    secret::{PATH, SECRET, SecretSeed, check_path},
 };
 
 /// The connection kind `http`: a server that speaks HTTP.
@@ -142,26 +145,35 @@ impl Kind for HttpDefinition {
             KeySpec::required(
                 "url",
                 "where the server is, such as `https://api.example.com/v1`",
+                Form::Text(URL),
             ),
-            KeySpec::secret(
+            KeySpec::optional(
                 "auth",
                 "how it knows us: `none`, `basic`, `bearer`, `api_key` or \
                  `oauth2_client_credentials`",
+                AUTH,
             ),
             KeySpec::optional(
                 "certificate",
                 "a PEM file of our certificate, for mutual TLS",
+                Form::Scalar(PATH),
             ),
-            KeySpec::secret("private_key", "the key of the certificate, in PEM"),
+            KeySpec::optional("private_key", "the key of the certificate, in PEM", SECRET),
             KeySpec::optional(
                 "ca",
                 "a PEM file of the authorities that the server's certificate may come from",
+                Form::Scalar(PATH),
             ),
             KeySpec::optional(
                 "allow",
                 "names, addresses and networks that are not public, to which requests may go",
+                ALLOW,
             ),
-            KeySpec::optional("test_path", "the path under the URL that a test asks for"),
+            KeySpec::optional(
+                "test_path",
+                "the path under the URL that a test asks for",
+                Form::Text(TEST_PATH),
+            ),
         ],
     };
 
@@ -312,6 +324,8 @@ fn check_server(text: &str) -> Result<String, String> {
         ),
     }
 }
+
+const TEST_PATH: Pattern = Pattern::new("^/[A-Za-z0-9._~/%-]*$", 1024);
 
 fn check_test_path(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/')

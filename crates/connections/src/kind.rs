@@ -33,32 +33,83 @@ pub struct KeySpec {
     pub help: &'static str,
     /// Whether each connection of the kind has it.
     pub is_required: bool,
-    /// Whether its value is a secret or holds some.
-    pub is_secret: bool,
+    /// What its value looks like.
+    pub form: Form,
+}
+
+/// What the value of a key looks like, as far as that is seen without its neighbours. What reads it
+/// takes nothing else, and may know more rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text that no reader of YAML takes for a number or a boolean.
+    Text(Pattern),
+    /// Text that may also be written as a plain number or boolean, such as an External ID of digits.
+    Scalar(Pattern),
+    /// Any text, or nothing.
+    Prose,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// `true` or `false`.
+    Switch,
+    /// A map of these keys.
+    Map(&'static [KeySpec]),
+    /// A map of exactly one of these keys.
+    OneKey(&'static [KeySpec]),
+    /// A map of any keys of a form to texts.
+    Entries {
+        /// The keys.
+        key: Pattern,
+        /// The texts.
+        value: Pattern,
+        /// The most of them.
+        most: usize,
+    },
+    /// A list of such texts.
+    List {
+        /// Each of them.
+        item: Pattern,
+        /// The most of them.
+        most: usize,
+    },
+    /// One of these.
+    Either(&'static [Form]),
+}
+
+/// Which texts a value can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// A regular expression that they match, of the syntax that all dialects share.
+    pub regex: &'static str,
+    /// Their most characters.
+    pub most: usize,
 }
 
 impl KeySpec {
-    pub(crate) const fn optional(name: &'static str, help: &'static str) -> Self {
+    pub(crate) const fn optional(name: &'static str, help: &'static str, form: Form) -> Self {
         Self {
             name,
             help,
             is_required: false,
-            is_secret: false,
+            form,
         }
     }
 
-    pub(crate) const fn required(name: &'static str, help: &'static str) -> Self {
+    pub(crate) const fn required(name: &'static str, help: &'static str, form: Form) -> Self {
         Self {
             is_required: true,
-            ..Self::optional(name, help)
+            ..Self::optional(name, help, form)
         }
     }
 
-    pub(crate) const fn secret(name: &'static str, help: &'static str) -> Self {
-        Self {
-            is_secret: true,
-            ..Self::optional(name, help)
-        }
+    /// The names of keys, in their order.
+    pub(crate) fn names(keys: &'static [Self]) -> Vec<&'static str> {
+        keys.iter().map(|key| key.name).collect()
+    }
+}
+
+impl Pattern {
+    pub(crate) const fn new(regex: &'static str, most: usize) -> Self {
+        Self { regex, most }
     }
 }
 

@@ -57,6 +57,7 @@ mod narrow;
 mod proof;
 mod record;
 mod sandbox;
+mod schema;
 mod sealed;
 mod secret;
 mod session;
@@ -85,10 +86,11 @@ pub use http::{
     ApiKeyPlace, Auth, Http, HttpDefinition, HttpRequest, HttpResponse, HttpSession,
     MAX_BODY_BYTES, Method, StatusCode,
 };
-pub use kind::{KINDS, KeySpec, KindSpec, SecretField};
+pub use kind::{Form, KINDS, KeySpec, KindSpec, Pattern, SecretField};
 pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
 pub use record::{Record, Records, move_proof, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};
+pub use schema::file_schema;
 pub use sealed::{
     AskPassphrase, Identities, MAX_RECIPIENTS, Passphrase, RECIPIENTS_FILE, Recipient, Recipients,
     Resealed, SealedError, SharedWith, UserStore, check_recipient_name, read_private,

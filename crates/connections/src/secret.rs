@@ -17,12 +17,35 @@ use serde::{
 use crate::{
     base::without_number,
     file::scalar::{Scalar, one_of, yaml},
+    kind::{Form, KeySpec, Pattern},
 };
 
 /// The longest secret that is read, in bytes: room for a certificate chain with its key.
 pub const MAX_SECRET_BYTES: usize = 64 * 1024;
 /// The longest sealed text in a connection file, in bytes.
 pub(crate) const MAX_SEALED_BYTES: usize = 256 * 1024;
+
+/// In an environment variable.
+pub(crate) const IN_VARIABLE: KeySpec = KeySpec::required(
+    "env",
+    "the environment variable that says it",
+    Form::Text(Pattern::new("^[A-Za-z_][A-Za-z0-9_]*$", 256)),
+);
+pub(crate) const PATH: Pattern = Pattern::new(r"\S", 4096);
+/// The value of a key that is a secret: where that is, and never what.
+pub(crate) const SECRET: Form = Form::OneKey(&[
+    IN_VARIABLE,
+    KeySpec::required(
+        "file",
+        "the file that it is in, from the folder of this one",
+        Form::Scalar(PATH),
+    ),
+    KeySpec::required(
+        "sealed",
+        "it itself, encrypted by `flowrun connections seal`",
+        Form::Scalar(Pattern::new("^[A-Za-z0-9+/=_-]+$", MAX_SEALED_BYTES)),
+    ),
+]);
 
 /// Where the secret of a field stands.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -3,7 +3,13 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use crate::{AwsS3Definition, Connection, RoleArn};
+use crate::{AwsS3Definition, Connection, RoleArn, kind::Pattern};
+
+pub(crate) const ACCOUNT: Pattern = Pattern::new("^[0-9]{12}$", 12);
+pub(crate) const ROLE_OF_A_SET: Pattern = Pattern::new(
+    r"^arn:aws(-cn|-us-gov)?:iam::\{account\}:role/([A-Za-z0-9_+=,.@/-]|\{account\})+$",
+    2048,
+);
 
 /// The most members of a set.
 pub const MAX_MEMBERS: usize = 1_000;

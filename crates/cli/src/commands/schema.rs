@@ -1,11 +1,22 @@
-//! `flowrun schema`: the JSON Schema of flow files, for editors.
+//! `flowrun schema`: the JSON Schema of flow and connection files, for editors.
 
 use flowrun_engine::Engine;
 
-use crate::{context::Context, exit::Exit, render};
+use crate::{
+    args::{Schema, SchemaOf},
+    context::Context,
+    exit::Exit,
+    render,
+};
 
-pub(crate) fn run(context: Context) -> Exit {
-    let engine = Engine::builder().registry(context.registry).build();
-    render::print(&engine.flow_schema());
+pub(crate) fn run(context: Context, arguments: &Schema) -> Exit {
+    let schema = match arguments.of {
+        SchemaOf::Flow => Engine::builder()
+            .registry(context.registry)
+            .build()
+            .flow_schema(),
+        SchemaOf::Connections => format!("{:#}\n", flowrun_connections::file_schema()),
+    };
+    render::print(&schema);
     Exit::Done
 }

@@ -8,6 +8,7 @@ use crate::{
         members::{MEMBER_KEYS, MEMBERS},
         scalar::yaml,
     },
+    kind::KeySpec,
 };
 
 /// The text with a connection at its end; of a member, with its set.
@@ -271,7 +272,10 @@ fn fields(connection: &Connection) -> Vec<(&'static str, Option<String>)> {
             text(&aws.accept_unsafe),
             text(&aws.region).filter(|_| is_own),
         ];
-        return MEMBER_KEYS.into_iter().zip(values).collect();
+        return KeySpec::names(&MEMBER_KEYS)
+            .into_iter()
+            .zip(values)
+            .collect();
     }
     let common = [
         Some(connection.kind().name.to_owned()),

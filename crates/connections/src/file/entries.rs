@@ -16,7 +16,9 @@ use super::{
     scalar::{Scalar, one_of},
 };
 use crate::{
-    AwsS3Definition, Connection, Definition, StoreError, definition::is_word, kind::KINDS,
+    AwsS3Definition, Connection, Definition, StoreError,
+    definition::is_word,
+    kind::{KINDS, Pattern},
 };
 
 /// The most brackets that may be open at once. The YAML scanner takes time by the square of that
@@ -140,6 +142,8 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
         Ok(connections)
     }
 }
+
+pub(crate) const NICKNAME: Pattern = Pattern::new("^[A-Za-z0-9][A-Za-z0-9_.-]*$", 128);
 
 pub(crate) fn check_nickname(text: &str) -> Result<(), String> {
     let is_fine = (1..=128).contains(&text.len())

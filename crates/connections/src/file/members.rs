@@ -14,26 +14,44 @@ use super::{
 };
 use crate::{
     AwsS3, AwsS3Definition, Connection, ConnectionSet, MAX_MEMBERS, OwnValues, RolePattern,
-    definition::{check_acceptance, check_external_id, check_region},
-    kind::Kind,
-    set::check_account,
+    definition::{
+        EXTERNAL_ID, REGION, SENTENCE, check_acceptance, check_external_id, check_region,
+    },
+    kind::{Form, KeySpec, Kind},
+    set::{ACCOUNT, check_account},
 };
 
 /// The key by which an entry is a set.
 pub(crate) const MEMBERS: &str = "members";
 
 /// The keys of a member, in the order in which they are written.
-pub(crate) const MEMBER_KEYS: [&str; 6] = [
-    "account",
-    "description",
-    "external_id",
-    "next_external_id",
-    "accept_unsafe",
-    "region",
+pub(crate) const MEMBER_KEYS: [KeySpec; 6] = [
+    KeySpec::required("account", "its account, in quotes", Form::Text(ACCOUNT)),
+    KeySpec::optional("description", "what it is for", Form::Prose),
+    KeySpec::optional(
+        "external_id",
+        "what the trust policy of its role asks for, made by flowrun",
+        Form::Scalar(EXTERNAL_ID),
+    ),
+    KeySpec::optional(
+        "next_external_id",
+        "the External ID that takes its place while it is rotated",
+        Form::Scalar(EXTERNAL_ID),
+    ),
+    KeySpec::optional(
+        "accept_unsafe",
+        "why its role is used although it lets others in",
+        Form::Text(SENTENCE),
+    ),
+    KeySpec::optional(
+        "region",
+        "its region, where that is not the one of the set",
+        Form::Text(REGION),
+    ),
 ];
 
 /// The keys of a connection that each member of a set has for itself.
-const OWN_KEYS: [&str; 3] = ["external_id", "next_external_id", "accept_unsafe"];
+pub(crate) const OWN_KEYS: [&str; 3] = ["external_id", "next_external_id", "accept_unsafe"];
 
 /// Reads the members of a set.
 pub(super) struct SetSeed<'a> {
@@ -204,7 +222,7 @@ impl<'de> Visitor<'de> for MemberSeed<'_> {
         let mut account = None;
         let mut own = OwnValues::default();
         while let Some(key) = entries.next_key_seed(Scalar::new("a key", |text| {
-            let key = one_of(text, &MEMBER_KEYS, "a key of a member")?;
+            let key = one_of(text, &KeySpec::names(&MEMBER_KEYS), "a key of a member")?;
             if seen.insert(key) {
                 Ok(key)
             } else {

@@ -11,20 +11,62 @@ use serde::{
 use super::check_server;
 use crate::{
     SecretSource,
+    definition::URL,
     file::scalar::{Scalar, one_of, yaml},
-    secret::{SecretSeed, refuse_scalars},
+    kind::{Form, KeySpec, Pattern},
+    secret::{SECRET, SecretSeed, refuse_scalars},
 };
 
-/// The ways in which a server knows us, as files write them.
-const WAYS: [&str; 5] = [
-    "none",
-    "basic",
-    "bearer",
-    "api_key",
-    "oauth2_client_credentials",
-];
 /// The longest text beside a secret, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
+
+/// How a server knows us, as files write it.
+pub(super) const AUTH: Form = Form::Either(&[Form::Word(&["none"]), Form::OneKey(&WAYS)]);
+
+const WAYS: [KeySpec; 4] = [
+    KeySpec::required("basic", "by name and password", Form::Map(&BASIC)),
+    KeySpec::required("bearer", "by a token", Form::Map(&BEARER)),
+    KeySpec::required(
+        "api_key",
+        "by a key in a header or in the query",
+        Form::Map(&API_KEY),
+    ),
+    KeySpec::required(
+        "oauth2_client_credentials",
+        "by a token that another server gives for an id and a secret",
+        Form::Map(&OAUTH2),
+    ),
+];
+const BASIC: [KeySpec; 2] = [
+    KeySpec::required(
+        "username",
+        "the name",
+        Form::Scalar(Pattern::new(r"^[^:\x00-\x1f\x7f-\x9f]+$", MAX_TEXT_BYTES)),
+    ),
+    KeySpec::required("password", "the password", SECRET),
+];
+const BEARER: [KeySpec; 1] = [KeySpec::required("token", "the token", SECRET)];
+const API_KEY: [KeySpec; 3] = [
+    KeySpec::optional(
+        "header",
+        "the header that it is sent in",
+        Form::Scalar(Pattern::new("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", 128)),
+    ),
+    KeySpec::optional(
+        "query",
+        "the parameter of the query that it is sent in",
+        TEXT,
+    ),
+    KeySpec::required("value", "the key", SECRET),
+];
+const OAUTH2: [KeySpec; 5] = [
+    KeySpec::required("token_url", "where the token is asked for", Form::Text(URL)),
+    KeySpec::required("client_id", "who asks", TEXT),
+    KeySpec::required("client_secret", "the secret", SECRET),
+    KeySpec::optional("scope", "what the token shall be good for", TEXT),
+    KeySpec::optional("audience", "whom the token shall be good for", TEXT),
+];
+const TEXT: Form = Form::Scalar(Pattern::new(r"^[^\x00-\x1f\x7f-\x9f]+$", MAX_TEXT_BYTES));
 
 /// How a server knows us. A certificate of ours may come on top.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -290,7 +332,7 @@ impl<'de> Visitor<'de> for AuthSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Auth, A::Error> {
         let way = entries.next_key_seed(Scalar::new("a way to be known", |text| {
-            one_of(text, &WAYS, "a way to be known")
+            one_of(text, &KeySpec::names(&WAYS), "a way to be known")
         }))?;
         let way = way.ok_or_else(|| A::Error::custom("`auth` says no way to be known"))?;
         let auth = entries.next_value_seed(WaySeed(way))?;
@@ -302,19 +344,12 @@ impl<'de> Visitor<'de> for AuthSeed {
 }
 
 /// The keys of a way, in the order in which they are written.
-fn keys_of(way: &str) -> &'static [&'static str] {
+fn keys_of(way: &str) -> &'static [KeySpec] {
     match way {
-        "basic" => &["username", "password"],
-        "bearer" => &["token"],
-        "api_key" => &["header", "query", "value"],
-        "oauth2_client_credentials" => &[
-            "token_url",
-            "client_id",
-            "client_secret",
-            "scope",
-            "audience",
-        ],
-        _ => &[],
+        "basic" => &BASIC,
+        "bearer" => &BEARER,
+        "api_key" => &API_KEY,
+        _ => &OAUTH2,
     }
 }
 
@@ -333,7 +368,7 @@ impl WaySeed {
     fn plain<E: Error>(&self) -> E {
         let keys: Vec<String> = keys_of(self.0)
             .iter()
-            .map(|key| format!("`{key}`"))
+            .map(|key| format!("`{}`", key.name))
             .collect();
         E::custom(format_args!("`{}` is a map of {}", self.0, keys.join(", ")))
     }
@@ -350,14 +385,15 @@ impl<'de> Visitor<'de> for WaySeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Auth, A::Error> {
         let way = self.0;
-        let keys = keys_of(way);
+        let keys = KeySpec::names(keys_of(way));
         let mut texts: Vec<(&str, String)> = Vec::new();
         let mut secret = None;
         while let Some(key) = entries.next_key_seed(Scalar::new("a key", |text| {
-            one_of(text, keys, &format!("a key of `{way}`"))
+            one_of(text, &keys, &format!("a key of `{way}`"))
         }))? {
             let twice = || A::Error::custom(format_args!("the key `{key}` stands twice"));
-            if ["password", "token", "value", "client_secret"].contains(&key) {
+            let is_secret = |spec: &KeySpec| spec.name == key && spec.form == SECRET;
+            if keys_of(way).iter().any(is_secret) {
                 let source = entries.next_value_seed(SecretSeed(key))?;
                 if secret.replace(source).is_some() {
                     return Err(twice());
@@ -403,14 +439,13 @@ impl<'de> Visitor<'de> for WaySeed {
                 },
                 value: secret("value")?,
             },
-            "oauth2_client_credentials" => Auth::OAuth2ClientCredentials {
+            _ => Auth::OAuth2ClientCredentials {
                 token_url: take("token_url").ok_or_else(|| missing("token_url"))?,
                 client_id: take("client_id").ok_or_else(|| missing("client_id"))?,
                 client_secret: secret("client_secret")?,
                 scope: take("scope"),
                 audience: take("audience"),
             },
-            _ => Auth::None,
         })
     }
 }
