@@ -50,7 +50,7 @@ pub(super) struct Asking<'a> {
 struct Answer {
     access_token: Option<String>,
     token_type: Option<String>,
-    expires_in: Option<u64>,
+    expires_in: Option<serde_json::Value>,
     error: Option<String>,
 }
 
@@ -100,8 +100,8 @@ impl Asking<'_> {
         let (Some(secret), true) = (secret, is_bearer) else {
             return Err(failed(format!("`{place}` answers without a bearer token")));
         };
-        let life = answer.expires_in.map_or(USUAL_LIFE, Duration::from_secs);
-        let life = life.min(LONGEST_LIFE);
+        let life = answer.expires_in.as_ref().and_then(seconds);
+        let life = life.unwrap_or(USUAL_LIFE).min(LONGEST_LIFE);
         // A token of a short life is used for half of it.
         let used = life.saturating_sub(MARGIN).max(life / 2);
         Ok(Token {
@@ -124,6 +124,16 @@ impl Asking<'_> {
     }
 }
 
+/// How long a token is good for: a number by the standard, and by many servers the same as text.
+fn seconds(expires_in: &serde_json::Value) -> Option<Duration> {
+    let text = match expires_in {
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        number => number.to_string(),
+    };
+    let whole = text.split_once('.').map_or(&*text, |(whole, _)| whole);
+    whole.parse().ok().map(Duration::from_secs)
+}
+
 /// Pairs as a form has them.
 fn form(pairs: &[(&str, &str)]) -> String {
     let Ok(mut url) = Url::parse("http://form") else {
@@ -137,4 +147,33 @@ fn form(pairs: &[(&str, &str)]) -> String {
 fn encoded(text: &str) -> String {
     let pair = form(&[("", text)]);
     pair.trim_start_matches('=').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_life_is_a_number_or_the_same_as_text() {
+        for (expires_in, expect) in [
+            (json!(3600), Some(3600)),
+            (json!(3600.5), Some(3600)),
+            (json!("3600"), Some(3600)),
+            (json!(" 3600 "), Some(3600)),
+            (json!("3600.0"), Some(3600)),
+            (json!(0), Some(0)),
+            (json!("18446744073709551615"), Some(u64::MAX)),
+            (json!("18446744073709551616"), None),
+            (json!(-1), None),
+            (json!("soon"), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!([3600]), None),
+        ] {
+            let expect = expect.map(Duration::from_secs);
+            assert_eq!(seconds(&expires_in), expect, "{expires_in}");
+        }
+    }
 }
