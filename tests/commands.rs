@@ -571,7 +571,7 @@ fn help_and_version() {
       validate     Check flows without running them
       graph        Draw a flow as text for Mermaid or Graphviz
       cards        List the cards, or show one: inputs, outputs, permissions, examples
-      schema       Print the JSON Schema of flow files, for editors
+      schema       Print the JSON Schema of flow files, or of connection files, for editors
       policy       Print the least IAM policy that flows need, or compare an existing one with it
       connections  Make, prove and manage connections
       sandbox      Serve the sandbox: S3 and STS on this machine, with IAM enforced

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
+    process::Stdio,
     sync::mpsc,
 };
 
@@ -76,12 +77,12 @@ fn a_server_that_speaks_http_is_a_connection() {
     assert_snapshot!(run("", &format!("{new} canary-token")), @"
     exit 2
     -- stderr
-    error: a secret is given by where it is, `env:NAME` or `file:PATH`, and never as it is, because other programs see arguments
+    error: a secret is given by where it is, `env:NAME` or `file:PATH`, and never as it is, because other programs see arguments; or `sealed`, and it is asked for
     ");
     assert_snapshot!(run("", &format!("{new} env:SECRET --region eu-west-1")), @"
     exit 2
     -- stderr
-    error: options of roles, regions, endpoints and access keys are for `--kind aws_s3`
+    error: options of roles, regions, endpoints and access keys are for connections of kind `aws_s3`
     ");
     assert_snapshot!(run("", "connections new api --kind http"), @"
     exit 2
@@ -166,8 +167,7 @@ fn a_server_that_speaks_http_is_a_connection() {
     assert_snapshot!(run("", "connections edit api --region eu-west-1"), @"
     exit 2
     -- stderr
-    error: of a connection of type `http` only `--description`, `--ca` and `--allow` are edited from here
-    help: change the rest in its file
+    error: options of roles, regions, endpoints and access keys are for connections of kind `aws_s3`
     ");
     assert_snapshot!(run("", "connections edit api --allow 10.0.0.1"), @"
     exit 0
@@ -195,6 +195,156 @@ fn a_server_that_speaks_http_is_a_connection() {
 
     1 error in flow.yaml
     ");
+}
+
+/// The outcome of a command that reads a secret from standard input.
+fn piped(folder: &Folder, url: &str, arguments: &str, secret: &str) -> String {
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let mut child = folder
+        .command(&arguments)
+        .env("HOME", folder.path().join("ann"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(secret.as_bytes()).unwrap();
+    drop(stdin);
+    let outcome = folder
+        .outcome(&child.wait_with_output().unwrap())
+        .to_string();
+    assert!(!outcome.contains("canary"), "{outcome}");
+    let recipient = regex::Regex::new("age1[a-z0-9]{58}").unwrap();
+    recipient
+        .replace_all(&outcome.replace(url, "http://SERVER"), "age1ANN")
+        .into_owned()
+}
+
+#[test]
+fn a_secret_is_sealed_where_a_server_is_made_and_edited() {
+    let folder = Folder::empty();
+    let (url, told) = server();
+    let new = format!("connections new api --kind http --url {url}/v1 --auth bearer");
+    // One that is not let in is not saved, and nor is who can read it.
+    piped(
+        &folder,
+        &url,
+        &format!("{new} --secret sealed"),
+        "canary-wrong",
+    );
+    assert_eq!(told.recv().unwrap(), "Bearer canary-wrong");
+    for file in ["connections.yaml", "connections.recipients"] {
+        assert!(!folder.path().join(file).exists(), "{file}");
+    }
+    assert_snapshot!(piped(&folder, &url, &format!("{new} --secret sealed"), ""), @"
+    exit 2
+    -- stderr
+    error: a secret has 1 to 65536 bytes, and this one has 0
+    ");
+    assert_snapshot!(piped(&folder, &url, &format!("{new} --secret sealed"), "canary-token\n"), @"
+    exit 0
+    -- stderr
+    api
+      ✓ answered
+      endpoint  http://127.0.0.1:PORT/v1
+    ✓ works: the server answers, and takes what it knows us by
+    ✓ saved in FOLDER/connections.yaml
+    age1ANN can read it
+    others can after `flowrun connections share add RECIPIENT`
+    ");
+    assert_eq!(told.recv().unwrap(), "Bearer canary-token");
+    let edit = |arguments: &str, secret: &str| {
+        piped(
+            &folder,
+            &url,
+            &format!("connections edit api {arguments}"),
+            secret,
+        )
+    };
+    assert_snapshot!(edit("--secret sealed --description ours", "canary-other"), @"
+    exit 0
+    -- stderr
+    ✓ changed in FOLDER/connections.yaml
+    age1ANN can read it
+    others can after `flowrun connections share add RECIPIENT`
+    prove it anew: flowrun connections test api
+    ");
+    piped(&folder, &url, "connections test api", "");
+    assert_eq!(told.recv().unwrap(), "Bearer canary-other");
+    // What is sealed for one server does not open for another.
+    assert_snapshot!(edit("--url https://a.example.com", ""), @"
+    exit 0
+    -- stderr
+    ✓ changed in FOLDER/connections.yaml
+    prove it anew: flowrun connections test api
+    `auth.bearer.token` is sealed for the server that the connection led to: seal it anew: flowrun connections seal api auth.bearer.token
+    ");
+}
+
+#[test]
+fn every_key_of_a_server_is_made_and_edited() {
+    let folder = Folder::empty();
+    folder.write(
+        "connections.yaml",
+        "api: { type: http, url: 'https://a.example.com' }\n",
+    );
+    let mut told = String::new();
+    for arguments in [
+        "--url https://b.example.com/v1/ --test-path /health --ca ca.pem --allow 10.0.0.1",
+        "--auth basic --username ada --secret env:SECRET",
+        "--username bob",
+        "--auth api_key --header X-Key --secret file:key.txt",
+        "--query key",
+        "--auth oauth2_client_credentials --token-url https://c.example.com/t --client-id me \
+         --secret env:SECRET --scope read --audience all",
+        "--client-id you --scope write",
+        "--certificate ours.pem --private-key env:KEY",
+        "--auth none",
+        // What is wrong changes nothing.
+        "--auth none",
+        "--url b.example.com",
+        "--auth basic --username ada",
+        "--auth basic --secret env:SECRET",
+        "--auth basic --username a:b --secret env:SECRET",
+        "--auth api_key --secret env:SECRET",
+        "--auth api_key --query a --header b --secret env:SECRET",
+        "--auth bearer --secret canary",
+        "--auth bearer --secret env:SECRET --scope read",
+        "--secret env:SECRET",
+        "--auth oauth2_client_credentials --token-url https://c.example.com --secret env:SECRET",
+        "--auth bearer --secret env:SECRET --url http://b.example.com",
+        "--url http://127.0.0.1:1",
+        "--role-arn arn:aws:iam::111122223333:role/x",
+    ] {
+        let outcome = flowrun(
+            &folder,
+            "",
+            "http://SERVER",
+            &format!("connections edit api {arguments}"),
+        );
+        let lines = outcome
+            .lines()
+            .filter(|line| line.starts_with("error") || line.contains("changed"));
+        let lines: Vec<&str> = lines.collect();
+        told.push_str(&format!("{arguments}\n{}\n", lines.join("\n")));
+        if lines.iter().any(|line| line.contains("changed")) {
+            told.push_str(&folder.read("connections.yaml"));
+        }
+        told.push('\n');
+    }
+    assert_snapshot!(told);
+    folder.write("connections.yaml", "s3: { type: aws_s3 }\n");
+    for arguments in [
+        "edit s3 --url https://a.example.com",
+        "new other --auth bearer",
+    ] {
+        let arguments = format!("connections {arguments}");
+        let outcome = flowrun(&folder, "", "http://SERVER", &arguments);
+        let expect = "exit 2\n-- stderr\nerror: options of URLs, `--auth` and certificates are for \
+                      connections of kind `http`";
+        assert_eq!(outcome, expect);
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 """`flowrun connections new` as a person sees it: on a terminal, from an empty folder to a connection
 that is proven."""
 
+import base64
+import http.server
 import json
 import os
 import pathlib
@@ -10,6 +12,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -35,6 +38,7 @@ class Terminal:
         if self.pid == 0:
             os.chdir(folder)
             environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "TERM": "xterm"}
+            environment |= {"KEY": os.environ["KEY"]} if "KEY" in os.environ else {}
             os.execve(FLOWRUN, ["flowrun", *arguments], environment)
 
     def expect(self, text):
@@ -65,6 +69,43 @@ class Terminal:
                 break
         os.close(self.terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Known(http.server.ThreadingHTTPServer):
+    """A server that lets everybody in, gives tokens, and remembers by what it was asked to know us."""
+
+    def __init__(self):
+        self.authorizations = []
+        super().__init__(("127.0.0.1", 0), Answer)
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.authorizations.append(self.headers["authorization"])
+        self.tell(b"")
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        # As many servers have it: the seconds as text.
+        self.tell(b'{"access_token": "canary-token", "token_type": "Bearer", "expires_in": "3600"}')
+
+    def tell(self, body):
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
 
 
 class Wizard(unittest.TestCase):
@@ -190,6 +231,88 @@ class Wizard(unittest.TestCase):
         run.answer("")
         run.expect("flowrun connections finish shop --role-arn ARN\nthen run the flow again")
         self.assertEqual(run.end(), 4)
+
+    def test_a_server_that_speaks_http_is_made_by_its_answers(self):
+        with Known() as known:
+            url = f"http://127.0.0.1:{known.server_port}/v1"
+            wizard = Terminal(self.folder, "connections", "new", "--kind", "http")
+            wizard.expect("? nickname: ")
+            wizard.answer("api")
+            wizard.expect("? URL, such as https://api.example.com/v1: ")
+            wizard.answer("example")
+            wizard.expect("a URL is such as")
+            wizard.answer(url)
+            wizard.expect("(Enter: it need not): ")
+            wizard.answer("token")
+            wizard.expect("`token` is none of these")
+            wizard.answer("basic")
+            wizard.expect("? user name: ")
+            wizard.answer("ada")
+            question = "? where the password is: `env:NAME` or `file:PATH` (Enter: type it, and it is sealed in the file): "
+            wizard.expect(question)
+            wizard.answer("canary")
+            wizard.expect("a secret is given by where it is")
+            wizard.expect(question)
+            wizard.answer("")
+            wizard.expect("? the password (not shown): ")
+            wizard.answer("")
+            wizard.expect("nothing was typed")
+            wizard.expect("? the password (not shown): ")
+            wizard.answer("canary-password")
+            wizard.expect("your certificate, a PEM file, for mutual TLS (Enter: none): ")
+            wizard.answer("")
+            # The store of one's own is made, for the first secret that is sealed.
+            shown = wizard.expect("can read it")
+            self.assertIn("works: the server answers, and takes what it knows us by", shown)
+            self.assertNotIn("canary", shown)
+            self.assertEqual(wizard.end(), 0)
+            made = (self.folder / "connections.yaml").read_text()
+            self.assertRegex(made, r"auth: \{ basic: \{ username: ada, password: \{ sealed: \S{100,} \} \} \}")
+            environment = {"HOME": str(self.folder), "PATH": os.environ["PATH"]}
+            test = [FLOWRUN, "connections", "test", "api"]
+            tested = subprocess.run(test, cwd=self.folder, env=environment, capture_output=True)
+            self.assertEqual(tested.returncode, 0, tested.stderr)
+            expected = "Basic " + base64.b64encode(b"ada:canary-password").decode()
+            self.assertEqual(known.authorizations, [expected] * 2)
+
+    def test_each_way_to_be_known_asks_for_its_keys(self):
+        for way, answers, expect in [
+            ("api_key", [("carries the key", "?key"), ("where the key is", "env:KEY")],
+             "{ api_key: { query: key, value: { env: KEY } } }"),
+            ("bearer", [("where the token is", "file:token.txt")], "{ bearer: { token: { file: token.txt } } }"),
+            ("oauth2_client_credentials",
+             [("URL that gives tokens", "TOKENS"), ("client id", "me"), ("where the client secret is", "env:KEY"),
+              ("scope (Enter: none)", "read"), ("audience (Enter: none)", "")],
+             "{ oauth2_client_credentials: { token_url: TOKENS, client_id: me, client_secret: { env: KEY }, scope: read } }"),
+        ]:
+            with self.subTest(way), Known() as known:
+                url = f"http://127.0.0.1:{known.server_port}"
+                os.environ["KEY"] = "canary-key"
+                (self.folder / "token.txt").write_text("canary-token")
+                wizard = Terminal(self.folder, "connections", "new", way, "--kind", "http", "--url", url)
+                wizard.expect("(Enter: it need not): ")
+                wizard.answer(way)
+                for question, answer in answers:
+                    wizard.expect(question)
+                    wizard.answer(answer.replace("TOKENS", f"{url}/tokens"))
+                wizard.expect("for mutual TLS (Enter: none): ")
+                wizard.answer("")
+                wizard.expect("saved in")
+                self.assertEqual(wizard.end(), 0)
+                made = (self.folder / "connections.yaml").read_text()
+                self.assertIn(f"auth: {expect}".replace("TOKENS", f"{url}/tokens"), made)
+
+    def test_a_certificate_is_asked_for_with_its_key(self):
+        wizard = Terminal(self.folder, "connections", "new", "api", "--kind", "http", "--url", "https://127.0.0.1:1")
+        wizard.expect("(Enter: it need not): ")
+        wizard.answer("")
+        wizard.expect("for mutual TLS (Enter: none): ")
+        wizard.answer("ours.pem")
+        wizard.expect("where its key is: `env:NAME` or `file:PATH`: ")
+        wizard.answer("file:missing.pem")
+        wizard.expect("missing.pem` of `private_key` cannot be read")
+        self.assertEqual(wizard.end(), 4)
+        self.assertFalse((self.folder / "connections.yaml").exists())
 
     def test_the_end_of_the_input_cancels(self):
         wizard = self.new()

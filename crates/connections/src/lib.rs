@@ -94,7 +94,7 @@ pub use schema::file_schema;
 pub use sealed::{
     AskPassphrase, Identities, MAX_RECIPIENTS, Passphrase, RECIPIENTS_FILE, Recipient, Recipients,
     Resealed, SealedError, SharedWith, UserStore, check_recipient_name, read_private,
-    rename_file_entry, seal_field, share_add, share_remove,
+    rename_file_entry, save_sealed, seal_field, share_add, share_remove, with_sealed,
 };
 pub use secret::{MAX_SECRET_BYTES, SealedSecrets, SecretPlace, SecretSource};
 pub use session::{AwsS3, AwsSession, AwsSessionParts};

@@ -28,6 +28,6 @@ pub use private::read_private;
 pub use recipients::{
     MAX_RECIPIENTS, RECIPIENTS_FILE, Recipient, Recipients, SharedWith, check_recipient_name,
 };
-pub use seal::{rename_file_entry, seal_field};
+pub use seal::{rename_file_entry, save_sealed, seal_field, with_sealed};
 pub use share::{Resealed, share_add, share_remove};
 pub use store::UserStore;

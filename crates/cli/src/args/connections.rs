@@ -173,18 +173,19 @@ pub(crate) enum KindName {
 
 /// A connection of kind `http`.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Options of `--kind http`")]
+#[command(next_help_heading = "Options of connections of kind http")]
 pub(crate) struct HttpArguments {
     /// Where the server is, such as `https://api.example.com/v1`
     #[arg(long)]
     pub(crate) url: Option<String>,
     /// How it knows us
-    #[arg(long, value_enum, default_value_t = AuthName::None)]
-    pub(crate) auth: AuthName,
+    #[arg(long, value_enum)]
+    pub(crate) auth: Option<AuthName>,
     /// The name, with `basic`
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
-    /// Where the password, token, key or client secret is: `env:NAME` or `file:PATH`
+    /// Where the password, token, key or client secret is: `env:NAME`, `file:PATH`, or `sealed`: it
+    /// is asked for, or read from standard input, and stands in the connection file encrypted
     #[arg(long, value_name = "SOURCE")]
     pub(crate) secret: Option<String>,
     /// The header that the key is sent in, with `api_key`
@@ -206,21 +207,42 @@ pub(crate) struct HttpArguments {
     #[arg(long, value_name = "TEXT")]
     pub(crate) audience: Option<String>,
     /// Our certificate in PEM, for mutual TLS
-    #[arg(long, value_name = "FILE", requires = "private_key")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
-    /// Where its key is: `env:NAME` or `file:PATH`
-    #[arg(long, value_name = "SOURCE", requires = "certificate")]
+    /// Where its key is: `env:NAME`, `file:PATH` or `sealed`
+    #[arg(long, value_name = "SOURCE")]
     pub(crate) private_key: Option<String>,
     /// The path under the URL that a test asks for
     #[arg(long, value_name = "PATH")]
     pub(crate) test_path: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+impl HttpArguments {
+    /// Whether anything is said.
+    pub(crate) fn is_any(&self) -> bool {
+        let of_auth = [
+            &self.username,
+            &self.secret,
+            &self.header,
+            &self.query,
+            &self.token_url,
+            &self.client_id,
+            &self.scope,
+            &self.audience,
+        ];
+        self.auth.is_some()
+            || self.certificate.is_some()
+            || of_auth
+                .into_iter()
+                .chain([&self.url, &self.private_key, &self.test_path])
+                .any(Option::is_some)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum AuthName {
     /// It need not
-    #[default]
     None,
     /// By name and password
     Basic,
@@ -376,6 +398,8 @@ pub(crate) struct EditConnection {
     /// Why flows shall use its role although it lets others in
     #[arg(long, value_name = "SENTENCE", value_parser = check_acceptance)]
     pub(crate) accept_unsafe: Option<String>,
+    #[command(flatten)]
+    pub(crate) http: HttpArguments,
 }
 
 #[derive(Debug, Args)]

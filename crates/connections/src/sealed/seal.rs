@@ -28,37 +28,83 @@ pub fn seal_field(
     secret: &Secret,
     identities: &Identities,
 ) -> Result<Recipients, SealedError> {
+    let secrets = [(field, secret)];
+    save_sealed(Some(connection), connection, &secrets, identities)
+}
+
+/// Writes a connection into its file, a new one or in the place of an old one, with secrets by
+/// their fields, which are sealed as by [`seal_field`].
+///
+/// # Errors
+/// As [`seal_field`].
+pub fn save_sealed(
+    old: Option<&Connection>,
+    connection: &Connection,
+    secrets: &[(&str, &Secret)],
+    identities: &Identities,
+) -> Result<Recipients, SealedError> {
     let mut new = connection.clone();
-    let known: Vec<&str> = new.secrets().iter().map(|secret| secret.field).collect();
-    let mut secrets = new.secrets();
-    let Some(found) = secrets.iter_mut().find(|secret| secret.field == field) else {
-        return Err(SealedError::NoSuchField {
-            connection: connection.nickname.clone(),
-            field: field.escape_debug().to_string(),
-            known,
-        });
-    };
     let file = &real_path(&connection.file)?;
     // Until the text stands in its place: a recipient taken out meanwhile could read it.
     let lock = Lock::of(file)?;
-    let (recipients, is_new) = recipients(file, identities)?;
-    let place = Place {
-        file: name_of(file),
-        connection: &connection.nickname,
-        field: found.field,
-        destination: &found.destination,
-    };
-    *found.source = SecretSource::Sealed(envelope::seal(secret, &place, &recipients.keys())?);
-    drop(secrets);
+    let (recipients, is_new) = seal_into(&mut new, file, secrets, identities)?;
     if is_new {
         disk::replace(recipients.path(), recipients.text().as_bytes())?;
     }
-    let edit = Edit::Replace {
-        old: connection,
-        new: &new,
+    let edit = match old {
+        Some(old) => Edit::Replace { old, new: &new },
+        None => Edit::Add(&new),
     };
     edit_locked(&lock, file, &edit)?;
     Ok(recipients)
+}
+
+/// The connection with secrets sealed as by [`save_sealed`], to be tried: nothing is written.
+///
+/// # Errors
+/// As [`seal_field`].
+pub fn with_sealed(
+    connection: &Connection,
+    secrets: &[(&str, &Secret)],
+    identities: &Identities,
+) -> Result<Connection, SealedError> {
+    let mut new = connection.clone();
+    seal_into(&mut new, &real_path(&connection.file)?, secrets, identities)?;
+    Ok(new)
+}
+
+/// Seals secrets into a connection. Gives the recipients, and whether they are yet to be written.
+fn seal_into(
+    connection: &mut Connection,
+    file: &Path,
+    secrets: &[(&str, &Secret)],
+    identities: &Identities,
+) -> Result<(Recipients, bool), SealedError> {
+    let nickname = connection.nickname.clone();
+    let mut places = connection.secrets();
+    for (field, _) in secrets {
+        if places.iter().all(|place| place.field != *field) {
+            return Err(SealedError::NoSuchField {
+                connection: nickname,
+                field: field.escape_debug().to_string(),
+                known: places.iter().map(|place| place.field).collect(),
+            });
+        }
+    }
+    let (recipients, is_new) = recipients(file, identities)?;
+    for (field, secret) in secrets {
+        for found in places.iter_mut().filter(|place| place.field == *field) {
+            let place = Place {
+                file: name_of(file),
+                connection: &nickname,
+                field: found.field,
+                destination: &found.destination,
+            };
+            let sealed = envelope::seal(secret, &place, &recipients.keys())?;
+            *found.source = SecretSource::Sealed(sealed);
+        }
+    }
+    Ok((recipients, is_new))
 }
 
 /// Gives a connection another nickname in its file, and seals its sealed secrets anew under that

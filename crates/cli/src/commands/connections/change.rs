@@ -1,11 +1,17 @@
 //! `flowrun connections edit`, `rename` and `delete`.
 
 use flowrun_connections::{
-    Connection, Edit, HttpDefinition, SecretSource, move_proof, rename_file_entry,
+    Connection, Edit, SecretSource, move_proof, rename_file_entry, save_sealed,
 };
 
 use super::{
-    Asker, aws, aws_mut, new::apply, new::base, say_done, share::told, used_by::Use, write,
+    Asker, aws, aws_mut,
+    new::{apply, base, invalid},
+    new_http::{self, Typed},
+    say_done,
+    share::{say_readers, told},
+    used_by::Use,
+    write,
 };
 use crate::{
     args::EditConnection,
@@ -22,9 +28,16 @@ pub(super) fn edit(
     let mut new = old.clone();
     if let Some(definition) = old.http() {
         new.description = arguments.description.clone().or(new.description);
-        new.definition = edited_http(definition, arguments)?.into();
+        if arguments.is_of_aws() {
+            return Err(invalid(new_http::OF_AWS));
+        }
+        let (definition, typed) = new_http::edited(definition, &arguments.http, &arguments.place)?;
+        new.definition = definition.into();
         let is_other = new.definition != old.definition;
-        return save(asker, old, &new, is_other);
+        return save(asker, old, &new, is_other, &typed);
+    }
+    if arguments.http.is_any() {
+        return Err(invalid(new_http::OF_HTTP));
     }
     let was = aws(old)?;
     let place = &arguments.place;
@@ -84,33 +97,17 @@ pub(super) fn edit(
         is.accept_unsafe = None;
     }
     set(&mut is.accept_unsafe, &arguments.accept_unsafe);
-    save(asker, old, &new, is_other)
-}
-
-/// A server that speaks HTTP with what the arguments can say of one.
-fn edited_http(
-    definition: &HttpDefinition,
-    arguments: &EditConnection,
-) -> Result<HttpDefinition, Exit> {
-    let EditConnection { place, .. } = arguments;
-    if arguments.is_of_aws() {
-        render::error(
-            "of a connection of type `http` only `--description`, `--ca` and `--allow` are edited \
-             from here",
-            Some("change the rest in its file"),
-        );
-        return Err(Exit::Invalid);
-    }
-    let mut definition = definition.clone();
-    definition.ca = place.ca.clone().or(definition.ca);
-    if !place.allow.is_empty() {
-        definition.allow.clone_from(&place.allow);
-    }
-    Ok(definition)
+    save(asker, old, &new, is_other, &Typed::default())
 }
 
 /// Writes what has changed; another role or server has to be proven anew.
-fn save(asker: &Asker, old: &Connection, new: &Connection, is_other: bool) -> Result<Exit, Exit> {
+fn save(
+    asker: &Asker,
+    old: &Connection,
+    new: &Connection,
+    is_other: bool,
+    typed: &Typed,
+) -> Result<Exit, Exit> {
     if new == old {
         render::error(
             "there is nothing to change",
@@ -118,8 +115,17 @@ fn save(asker: &Asker, old: &Connection, new: &Connection, is_other: bool) -> Re
         );
         return Err(Exit::Invalid);
     }
-    write(&old.file, &Edit::Replace { old, new })?;
+    let readers = if typed.is_empty() {
+        write(&old.file, &Edit::Replace { old, new })?;
+        None
+    } else {
+        let saved = save_sealed(Some(old), new, &typed.secrets(), &identities());
+        Some(saved.map_err(|error| told(&error))?)
+    };
     say_done(&format!("changed in {}", old.file.display()));
+    if let Some(readers) = readers {
+        say_readers(asker, &readers);
+    }
     if is_other {
         plain::print(&format!(
             "prove it anew: {}",
@@ -127,6 +133,9 @@ fn save(asker: &Asker, old: &Connection, new: &Connection, is_other: bool) -> Re
         ));
     }
     for field in sealed_for_another(old, new) {
+        if typed.has(field) {
+            continue;
+        }
         let words = format!("seal {} {field}", new.nickname);
         plain::print(&format!(
             "`{field}` is sealed for the server that the connection led to: seal it anew: {}",

@@ -56,6 +56,9 @@ pub(in crate::commands) fn make(
             "`--url` is for `--kind http`; a server that speaks S3 has an `--endpoint`",
         ));
     }
+    if arguments.http.is_any() {
+        return Err(invalid(new_http::OF_HTTP));
+    }
     let connection = described(asker, arguments)?;
     if arguments.no_role {
         return without_role(asker, &connection);

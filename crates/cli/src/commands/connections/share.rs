@@ -3,6 +3,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
+use flowrun_card::Secret;
 use flowrun_connections::{
     Connection, ConnectionStore, RECIPIENTS_FILE, Recipient, Recipients, Resealed, SealedError,
     SecretSource, SharedWith, file_for, seal_field, share_add, share_remove,
@@ -86,28 +87,37 @@ pub(super) fn seal(asker: &Asker, connection: &Connection, field: &str) -> Resul
         }));
     }
     let question = format!("`{field}` of `{}`", connection.nickname);
-    let secret = hidden::read_secret(&question).map_err(|problem| {
-        render::error(&problem, None);
-        if problem == "cancelled" {
-            Exit::Cancelled
-        } else {
-            Exit::Invalid
-        }
-    })?;
+    let secret = typed(&question)?;
     let readers = seal_field(connection, field, &secret, &identities());
     let readers = readers.map_err(|error| told(&error))?;
     say_done(&format!(
         "{question} is sealed in {}",
         connection.file.display()
     ));
-    plain::print(&format!("{} can read it", names(&readers)));
+    say_readers(asker, &readers);
+    Ok(Exit::Done)
+}
+
+/// Says who can read what was sealed.
+pub(super) fn say_readers(asker: &Asker, readers: &Recipients) {
+    plain::print(&format!("{} can read it", names(readers)));
     if let [_] = readers.list() {
         plain::print(&format!(
             "others can after `{}`",
             asker.next_command("share add RECIPIENT")
         ));
     }
-    Ok(Exit::Done)
+}
+
+/// A secret from the terminal or from standard input.
+pub(super) fn typed(question: &str) -> Result<Secret, Exit> {
+    hidden::read_secret(question).map_err(|problem| {
+        render::error(&problem, None);
+        match problem.as_str() {
+            "cancelled" => Exit::Cancelled,
+            _ => Exit::Invalid,
+        }
+    })
 }
 
 /// Who can read what is sealed in the files of some connections, a line for each folder; nothing
