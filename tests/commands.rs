@@ -42,6 +42,59 @@ fn validate_says_that_flows_are_right() {
 }
 
 #[test]
+fn what_is_wrong_with_a_connection_file_is_data_for_programs() {
+    let folder = Folder::of_flows();
+    folder.replace("connections.yaml", "role_arn:", "role_am:");
+    let json = r#"
+    exit 4
+    -- stdout
+    {"file":"FOLDER/connections.yaml","code":"connection-file","severity":"error","message":"demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?","primary":{"line":12,"column":3,"end_line":12,"end_column":3,"text":""},"secondary":[],"help":null}
+    "#;
+    for arguments in [
+        "validate connections.yaml --format json",
+        "validate backup.yaml --format json",
+        "run backup.yaml --json",
+        "policy backup.yaml --check role.json --json",
+    ] {
+        let outcome = folder.flowrun(arguments).to_string();
+        let lines = json.trim().lines().map(str::trim);
+        assert_eq!(
+            outcome,
+            lines.collect::<Vec<_>>().join("\n"),
+            "{arguments}"
+        );
+    }
+    assert_snapshot!(folder.flowrun("validate connections.yaml --format short"), @"
+    exit 4
+    -- stdout
+    FOLDER/connections.yaml:12:3: error[connection-file]: demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?
+    ");
+    assert_snapshot!(folder.flowrun("validate connections.yaml --format github"), @"
+    exit 4
+    -- stdout
+    ::error file=FOLDER/connections.yaml,line=12,endLine=12,col=3,endColumn=3,title=connection-file::demo-reports: `role_am` is not a key of a connection; did you mean `role_arn`?
+    ");
+    folder.write("connections.yaml", [0xff]);
+    assert_snapshot!(folder.flowrun("validate connections.yaml --format json"), @r#"
+    exit 4
+    -- stdout
+    {"file":"FOLDER/connections.yaml","code":"connection-file","severity":"error","message":"the file is not UTF-8 text","primary":{"line":1,"column":1,"end_line":1,"end_column":1,"text":""},"secondary":[],"help":null}
+    "#);
+    assert_snapshot!(folder.flowrun("run backup.yaml --environment prod --json"), @r#"
+    exit 4
+    -- stdout
+    {"file":"FOLDER/connections.prod.yaml","code":"connection-file","severity":"error","message":"the environment `prod` has no connections, because this file is not there","primary":{"line":1,"column":1,"end_line":1,"end_column":1,"text":""},"secondary":[],"help":"make its first connection: `flowrun connections new --environment prod`"}
+    "#);
+    folder.write("connections.yaml", "");
+    folder.write("broken.yaml", "flow: broken\ncards: { a: { card: text.uper } }\n");
+    assert_snapshot!(folder.flowrun("policy broken.yaml --check role.json --json"), @r#"
+    exit 2
+    -- stdout
+    {"file":"broken.yaml","code":"unknown-card","severity":"error","message":"there is no card `text.uper`","primary":{"line":2,"column":21,"end_line":2,"end_column":30,"text":""},"secondary":[],"help":"did you mean `text.upper`?"}
+    "#);
+}
+
+#[test]
 fn validate_takes_folders_and_what_stands_beside_flows() {
     let folder = Folder::of_flows();
     folder.write(

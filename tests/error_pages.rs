@@ -21,6 +21,9 @@ const PROSE_ONLY: [Code; 4] = [
     Code::TOO_MANY_ERRORS,
 ];
 
+/// The page of what is no code of a flow.
+const CONNECTION_FILE: &str = "connection-file.md";
+
 /// The connections that the documentation names. Checking a flow opens none of them.
 struct Named;
 
@@ -140,12 +143,31 @@ fn problems_of_page(engine: &Engine, code: Code, page: &str) -> Vec<String> {
 
 #[test]
 fn every_code_has_a_page_and_every_page_a_code() {
-    let codes: BTreeSet<String> = Code::ALL.iter().map(|code| format!("{code}.md")).collect();
+    let codes = Code::ALL.iter().map(|code| format!("{code}.md"));
+    let codes: BTreeSet<String> = codes.chain([CONNECTION_FILE.to_owned()]).collect();
     let pages: BTreeSet<String> = fs::read_dir(project().join("docs/errors"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(pages, codes);
+}
+
+#[test]
+fn the_page_of_connection_files_shows_one_that_is_refused_and_one_that_is_read() {
+    let page = read(&format!("docs/errors/{CONNECTION_FILE}"));
+    let folder = tempfile::tempdir().unwrap();
+    let read: Vec<Result<usize, String>> = yaml_blocks(&page)
+        .iter()
+        .map(|block| {
+            let path = folder.path().join("connections.yaml");
+            fs::write(&path, block).unwrap();
+            let read = flowrun_connections::read_file(&path);
+            read.map(|found| found.len())
+                .map_err(|error| error.problem())
+        })
+        .collect();
+    let wrong = "vault: `role-arn` is not a key of a connection; did you mean `role_arn`?";
+    assert_eq!(read, [Err(wrong.to_owned()), Ok(1)]);
 }
 
 #[test]

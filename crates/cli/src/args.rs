@@ -71,6 +71,19 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
 }
 
+impl Command {
+    /// How what is wrong with files is printed.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Command::Validate(validate) => validate.format,
+            Command::Run(Run { json: true, .. }) | Command::Policy(Policy { json: true, .. }) => {
+                Format::Json
+            }
+            _ => Format::Text,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The flow file

@@ -11,11 +11,11 @@ use flowrun_connections::{ConnectionStore, Environment, StoreError};
 use flowrun_engine::{CheckOptions, Checked, Engine};
 
 use crate::{
-    args,
+    args::{self, Format},
     exit::Exit,
     files,
     identity::{identities, user_folder},
-    render,
+    render::{self, diagnostics},
     sandbox::EmbeddedSandbox,
 };
 
@@ -26,16 +26,24 @@ pub(crate) struct Context {
     pub(crate) verbose: u8,
     /// Whose connections are meant; none for those of `connections.yaml`.
     pub(crate) environment: Option<Environment>,
+    /// How what is wrong with files is printed.
+    pub(crate) format: Format,
 }
 
 impl Context {
-    pub(crate) fn new(registry: Registry, verbose: u8, environment: Option<Environment>) -> Self {
+    pub(crate) fn new(
+        registry: Registry,
+        verbose: u8,
+        environment: Option<Environment>,
+        format: Format,
+    ) -> Self {
         render::panics();
         render::logging(verbose);
         Self {
             registry,
             verbose,
             environment,
+            format,
         }
     }
 
@@ -52,13 +60,14 @@ impl Context {
     /// The connections that a folder sees: `connections.yaml` there or above, then the user's own;
     /// in an environment, that one's files.
     pub(crate) fn open_connections(&self, folder: &Path) -> Result<ConnectionStore, Exit> {
-        open_connections(folder, self.environment.as_ref())
+        open_connections(folder, self.environment.as_ref(), self.format)
     }
 }
 
 pub(crate) fn open_connections(
     folder: &Path,
     environment: Option<&Environment>,
+    format: Format,
 ) -> Result<ConnectionStore, Exit> {
     let (user, sandbox) = (user_folder(), Arc::new(EmbeddedSandbox::default()));
     let opened = match environment {
@@ -72,7 +81,7 @@ pub(crate) fn open_connections(
             )),
             _ => None,
         };
-        render::error(&error.to_string(), help.as_deref());
+        diagnostics::of_store(&error, help.as_deref(), format);
         Exit::Connection
     })?;
     Ok(equipped(opened))

@@ -69,7 +69,7 @@ pub fn run(
         render::error(&format!("the catalogue of cards is broken: {error}"), None);
         return Exit::Failed.into();
     }
-    let context = Context::new(registry, cli.verbose, cli.environment);
+    let context = Context::new(registry, cli.verbose, cli.environment, cli.command.format());
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(context, &arguments),
         Command::Validate(arguments) => commands::validate::run(context, &arguments),

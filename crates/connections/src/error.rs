@@ -1,6 +1,6 @@
 //! Why a connection file, or what is kept beside it, cannot be used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Environment, base::without_number};
 
@@ -92,4 +92,39 @@ pub enum StoreError {
         /// What is wrong.
         message: String,
     },
+}
+
+impl StoreError {
+    /// The file or folder that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            StoreError::Read { path, .. }
+            | StoreError::NoEnvironment { path, .. }
+            | StoreError::NotAFile { path }
+            | StoreError::TooLong { path, .. }
+            | StoreError::NotUtf8 { path }
+            | StoreError::Invalid { path, .. }
+            | StoreError::Write { path, .. }
+            | StoreError::Locked { path, .. }
+            | StoreError::Record { path, .. } => path,
+        }
+    }
+
+    /// The line and the column, counted from 1; the first where it is about the whole file.
+    pub fn position(&self) -> (usize, usize) {
+        match self {
+            StoreError::Invalid { line, column, .. } => (*line, *column),
+            _ => (1, 1),
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub fn problem(&self) -> String {
+        if let StoreError::Invalid { message, .. } = self {
+            return message.clone();
+        }
+        let text = self.to_string();
+        let place = format!("{}: ", self.path().display());
+        text.strip_prefix(&place).unwrap_or(&text).to_owned()
+    }
 }

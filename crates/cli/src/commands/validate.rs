@@ -102,6 +102,7 @@ fn connections(file: &Path, format: Format) -> Result<Exit, Exit> {
     context::open_connections(
         &context::folder_of(file),
         Environment::of_file(file).as_ref(),
+        format,
     )?;
     say_ok(&file.display().to_string(), format);
     Ok(Exit::Done)

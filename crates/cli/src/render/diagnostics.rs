@@ -4,10 +4,14 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use flowrun_connections::StoreError;
 use flowrun_engine::{Diagnostic, Severity, Source};
 use serde_json::{Value as Json, json};
 
 use crate::{args::Format, render::text::count};
+
+/// The code of what is wrong with a connection file.
+const CONNECTION_FILE: &str = "connection-file";
 
 /// The diagnostics of a file, each ending with a line break.
 pub(crate) fn render(source: &Source, diagnostics: &[Diagnostic], format: Format) -> String {
@@ -98,6 +102,43 @@ fn with_source(source: &Source, diagnostic: &Diagnostic) -> String {
     Renderer::styled().render(&[group])
 }
 
+/// Prints what is wrong with a connection file: for people on standard error, for programs as a
+/// diagnostic.
+pub(crate) fn of_store(error: &StoreError, help: Option<&str>, format: Format) {
+    let (line, column) = error.position();
+    let (file, message) = (error.path().display().to_string(), error.problem());
+    let text = match format {
+        Format::Text => return super::error(&error.to_string(), help),
+        Format::Short => format!("{file}:{line}:{column}: error[{CONNECTION_FILE}]: {message}"),
+        Format::Json => json!({
+            "file": file,
+            "code": CONNECTION_FILE,
+            "severity": Severity::Error.name(),
+            "message": message,
+            "primary": {
+                "line": line,
+                "column": column,
+                "end_line": line,
+                "end_column": column,
+                "text": "",
+            },
+            "secondary": [],
+            "help": help,
+        })
+        .to_string(),
+        Format::Github => workflow_command(&Command {
+            severity: Severity::Error,
+            file: &file,
+            start: (line, column),
+            end: (line, column),
+            title: CONNECTION_FILE,
+            message,
+            help,
+        }),
+    };
+    super::print(&format!("{text}\n"));
+}
+
 /// The wire format of a diagnostic; lines and columns count from 1.
 fn as_json(source: &Source, diagnostic: &Diagnostic) -> Json {
     let label = |label: &flowrun_engine::Label| {
@@ -122,30 +163,55 @@ fn as_json(source: &Source, diagnostic: &Diagnostic) -> Json {
     })
 }
 
+fn annotation(source: &Source, diagnostic: &Diagnostic) -> String {
+    let place = |at: u32| {
+        let position = source.position(at);
+        (position.line as usize, position.column as usize)
+    };
+    workflow_command(&Command {
+        severity: diagnostic.severity,
+        file: source.name(),
+        start: place(diagnostic.primary.span.start),
+        end: place(diagnostic.primary.span.end),
+        title: diagnostic.code.name(),
+        message: diagnostic.message.clone(),
+        help: diagnostic.help.as_deref(),
+    })
+}
+
+/// What an annotation says; lines and columns count from 1.
+struct Command<'a> {
+    severity: Severity,
+    file: &'a str,
+    start: (usize, usize),
+    end: (usize, usize),
+    title: &'a str,
+    message: String,
+    help: Option<&'a str>,
+}
+
 /// A [workflow command](https://docs.github.com/actions/reference/workflow-commands-for-github-actions)
 /// of GitHub Actions.
-fn annotation(source: &Source, diagnostic: &Diagnostic) -> String {
-    let start = source.position(diagnostic.primary.span.start);
-    let end = source.position(diagnostic.primary.span.end);
+fn workflow_command(command: &Command<'_>) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
             .replace('\r', "%0D")
             .replace('\n', "%0A")
     };
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let mut message = diagnostic.message.clone();
-    if let Some(help) = &diagnostic.help {
+    let mut message = command.message.clone();
+    if let Some(help) = command.help {
         write!(message, "\nhelp: {help}").ok();
     }
     format!(
         "::{} file={},line={},endLine={},col={},endColumn={},title={}::{}",
-        diagnostic.severity.name(),
-        property(source.name()),
-        start.line,
-        end.line,
-        start.column,
-        end.column,
-        diagnostic.code,
+        command.severity.name(),
+        property(command.file),
+        command.start.0,
+        command.end.0,
+        command.start.1,
+        command.end.1,
+        command.title,
         data(&message)
     )
 }

@@ -215,8 +215,11 @@ fn flow(context: &Context, file: &Path, request: &Request<'_>) -> Result<Flow, E
         diagnostics,
     } = checked;
     let Some(plan) = plan else {
-        let text = diagnostics::render(&source, &diagnostics, args::Format::Text);
-        plain::print(text.trim_end());
+        let text = diagnostics::render(&source, &diagnostics, context.format);
+        match context.format {
+            args::Format::Text => plain::print(text.trim_end()),
+            _ => render::print(&text),
+        }
         return Err(Exit::of_diagnostics(&diagnostics));
     };
     let (inputs, defaults) = inputs(&plan, request)?;
