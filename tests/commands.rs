@@ -58,11 +58,7 @@ fn what_is_wrong_with_a_connection_file_is_data_for_programs() {
     ] {
         let outcome = folder.flowrun(arguments).to_string();
         let lines = json.trim().lines().map(str::trim);
-        assert_eq!(
-            outcome,
-            lines.collect::<Vec<_>>().join("\n"),
-            "{arguments}"
-        );
+        assert_eq!(outcome, lines.collect::<Vec<_>>().join("\n"), "{arguments}");
     }
     assert_snapshot!(folder.flowrun("validate connections.yaml --format short"), @"
     exit 4
@@ -86,7 +82,10 @@ fn what_is_wrong_with_a_connection_file_is_data_for_programs() {
     {"file":"FOLDER/connections.prod.yaml","code":"connection-file","severity":"error","message":"the environment `prod` has no connections, because this file is not there","primary":{"line":1,"column":1,"end_line":1,"end_column":1,"text":""},"secondary":[],"help":"make its first connection: `flowrun connections new --environment prod`"}
     "#);
     folder.write("connections.yaml", "");
-    folder.write("broken.yaml", "flow: broken\ncards: { a: { card: text.uper } }\n");
+    folder.write(
+        "broken.yaml",
+        "flow: broken\ncards: { a: { card: text.uper } }\n",
+    );
     assert_snapshot!(folder.flowrun("policy broken.yaml --check role.json --json"), @r#"
     exit 2
     -- stdout

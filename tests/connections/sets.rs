@@ -222,12 +222,19 @@ fn a_set_is_made_and_grows() {
         "add-member org --account 000000000007 --account 000000000007",
         "add-member org --account 1234",
         "add-member org --account 000000000007 --endpoint sandbox",
-        "edit org --region eu-west-1",
+        "new org --no-role",
+        "edit org",
+        "edit org --role-arn arn:aws:iam::111122223333:role/x",
+        "edit org --url https://a.example.com",
+        "edit org --base environment",
         "edit org/000000000001 --base environment",
+        "edit org/000000000001 --ca ca.pem",
         "rename org/000000000001 other",
+        "rename org org",
+        "rename org a/b",
     ] {
         let outcome = folder.flowrun(&format!("connections {wrong}"));
-        assert_eq!(outcome.code, Some(2), "{outcome}");
+        assert_eq!(outcome.code, Some(2), "{wrong}: {outcome}");
         writeln!(told, "{wrong}\n{}", outcome.stderr()).unwrap();
     }
     assert_snapshot!(told, @"
@@ -244,18 +251,54 @@ fn a_set_is_made_and_grows() {
 
     add-member org --account 000000000007 --endpoint sandbox
     error: there is a set `org` already, and what holds for all its members stands in it
-    help: a new member has a region of its own at most: `--region`
+    help: a new member has a region of its own at most: `--region`; `flowrun connections edit org` changes the set
 
-    edit org --region eu-west-1
-    error: `org` is a set of connections
-    help: name a member of it, such as `org/000000000000`
+    new org --no-role
+    error: there is a set `org` already, in FOLDER/connections.yaml; `flowrun connections add-member org --account ID` adds a member to it
+
+    edit org
+    error: there is nothing to change
+    help: `flowrun connections edit --help` lists what can be
+
+    edit org --role-arn arn:aws:iam::111122223333:role/x
+    error: `arn:aws:iam::111122223333:role/x` is not the role of a set, which looks like `arn:aws:iam::{account}:role/NAME`
+
+    edit org --url https://a.example.com
+    error: options of URLs, `--auth` and certificates are for connections of kind `http`
+
+    edit org --base environment
+    error: `org/000000000000`: `endpoint: sandbox` needs `base: sandbox`, because AWS credentials never go to the sandbox
 
     edit org/000000000001 --base environment
-    error: role, endpoint and base of `org/000000000001` are those of its set
-    help: change them for all members, in the entry `org` of FOLDER/connections.yaml
+    error: all but description, region and `accept_unsafe` of `org/000000000001` is that of its set
+    help: change them for all members: `flowrun connections edit org`
+
+    edit org/000000000001 --ca ca.pem
+    error: all but description, region and `accept_unsafe` of `org/000000000001` is that of its set
+    help: change them for all members: `flowrun connections edit org`
 
     rename org/000000000001 other
-    error: `other` is named by its set and account
+    error: `org/000000000001` is named by its set and account
+    help: give the set another name: `flowrun connections rename org NAME`
+
+    rename org org
+    error: `org` has that name
+
+    rename org a/b
+    error: `a/b` is not a nickname, which has up to 128 letters, digits and characters of `_.-` and starts with a letter or digit
+    ");
+    let words = [
+        "connections",
+        "edit",
+        "org",
+        "--accept-unsafe",
+        "it is only a test",
+    ];
+    assert_snapshot!(folder.flowrun_with(&words), @"
+    exit 2
+    -- stderr
+    error: what is accepted of an unsafe role is a member's own
+    help: name the member: `flowrun connections edit org/000000000000 --accept-unsafe SENTENCE`
     ");
     let one = folder.flowrun("connections edit org/000000000001 --region eu-west-1");
     assert_eq!(one.code, Some(0), "{one}");
@@ -266,6 +309,87 @@ fn a_set_is_made_and_grows() {
     -- stdout
     org/000000000000  aws_s3  000000000000  -          not proven
     org/000000000001  aws_s3  000000000001  eu-west-1  not proven
+    ");
+}
+
+#[test]
+fn a_set_is_edited_and_renamed_as_a_whole() {
+    let folder = of_accounts(3);
+    let proven = folder.flowrun("connections test org-members");
+    assert_eq!(proven.code, Some(0), "{proven}");
+    folder.write("connections.yaml", {
+        let text = folder.read("connections.yaml");
+        text + "vault: { type: aws_s3 }\n"
+    });
+    folder.write(
+        "walk.yaml",
+        "flow: walk\nconnections: { members: { set: org-members }, one: org-members/000000000001 }\n\
+         cards:\n  all:\n    for_each: connections.members\n    card: s3.list_objects\n    \
+         connection: \"{{ item }}\"\n    with: { bucket: b }\n  one:\n    card: s3.list_objects\n    \
+         connection: one\n    with: { bucket: b }\n",
+    );
+    assert_snapshot!(folder.flowrun("connections rename org-members vault"), @"
+    exit 2
+    -- stderr
+    error: FOLDER/connections.yaml: there is a connection `vault` already
+    ");
+    assert_snapshot!(folder.flowrun("connections rename vault org-members"), @"
+    exit 2
+    -- stderr
+    error: FOLDER/connections.yaml: there is a set `org-members` already
+    ");
+    assert_snapshot!(folder.flowrun("connections rename org-members team"), @"
+    exit 0
+    -- stderr
+    ✓ `org-members` is `team` now
+    warning: flows still name `org-members`:
+      look.yaml:3
+      walk.yaml:2
+    ");
+    // What was proven of its members stays.
+    assert_snapshot!(folder.flowrun("connections list"), @"
+    exit 0
+    -- stdout
+    team/000000000000  aws_s3  000000000000  -  verified  WHEN
+    team/000000000001  aws_s3  000000000001  -  verified  WHEN
+    team/000000000002  aws_s3  000000000002  -  verified  WHEN
+    vault              aws_s3  -             -  no role
+    ");
+    let edit = "connections edit team --region eu-west-1 --description ours";
+    assert_snapshot!(folder.flowrun(edit), @"
+    exit 0
+    -- stderr
+    ✓ changed in FOLDER/connections.yaml
+    ");
+    let edit = "connections edit team --role-arn arn:aws:iam::{account}:role/other";
+    assert_snapshot!(folder.flowrun(edit), @"
+    exit 0
+    -- stderr
+    ✓ changed in FOLDER/connections.yaml
+    prove all members anew: flowrun connections test team
+    ");
+    assert_snapshot!(masked(&folder), @r#"
+    # Every account of the organisation.
+    team:
+      type: aws_s3
+      description: ours
+      role_arn: "arn:aws:iam::{account}:role/other"
+      region: eu-west-1
+      endpoint: sandbox
+      base: sandbox
+      members:
+        - { account: "000000000000", external_id: id-000 }
+        - { account: "000000000001", external_id: id-001 }
+        - { account: "000000000002", external_id: id-002 }
+    vault: { type: aws_s3 }
+    "#);
+    assert_snapshot!(folder.flowrun("connections list"), @"
+    exit 0
+    -- stdout
+    team/000000000000  aws_s3  000000000000  eu-west-1  not proven
+    team/000000000001  aws_s3  000000000001  eu-west-1  not proven
+    team/000000000002  aws_s3  000000000002  eu-west-1  not proven
+    vault              aws_s3  -             -          no role
     ");
 }
 

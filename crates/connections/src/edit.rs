@@ -39,6 +39,14 @@ pub enum Edit<'a> {
     Remove(&'a Connection),
     /// Takes out a set with all its members.
     RemoveSet(&'a [&'a Connection]),
+    /// Gives a set other values, and another name, where they differ; and its members theirs.
+    ReplaceSet {
+        /// All its members, as they were read; where the file says something else by now nothing is
+        /// changed.
+        old: &'a [&'a Connection],
+        /// The same ones, as they shall be.
+        new: &'a [Connection],
+    },
 }
 
 /// A change that was not made.
@@ -49,12 +57,18 @@ pub enum EditError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The nickname is taken.
-    #[error("{}: there is a connection `{nickname}` already", path.display())]
+    #[error(
+        "{}: there is a {} `{nickname}` already",
+        path.display(),
+        if *is_set { "set" } else { "connection" }
+    )]
     Exists {
         /// The file.
         path: PathBuf,
         /// The nickname.
         nickname: String,
+        /// Whether it is that of a set.
+        is_set: bool,
     },
     /// The connection is not as it was read, or is gone.
     #[error(
@@ -209,6 +223,21 @@ fn changed(text: &str, path: &Path, edit: &Edit<'_>) -> Result<String, EditError
             let set = members.first().map_or("", |member| member.entry());
             splice::remove(text, set)
         }
+        Edit::ReplaceSet { old, new } => {
+            let mut places = Vec::new();
+            for member in old {
+                places.push(found(&expected, member)?);
+            }
+            let mut others = expected.clone();
+            others.retain(|other| !old.iter().any(|member| is_same(other, member)));
+            for (place, member) in places.into_iter().zip(new) {
+                allowed(&others, member, path)?;
+                if let Some(place) = expected.get_mut(place) {
+                    *place = member.clone();
+                }
+            }
+            splice::change_set(text, old, new)
+        }
         Edit::Replace { old, new } => {
             let at = found(&expected, old)?;
             let mut others = expected.clone();
@@ -280,13 +309,14 @@ fn allowed(others: &[Connection], new: &Connection, path: &Path) -> Result<(), E
         other.nickname == new.nickname || (other.entry() == new.entry() && is_other(other))
     };
     if let Some(other) = others.iter().find(|other| is_taken(other)) {
-        let is_the_same = other.nickname == new.nickname;
+        let is_of_entry = other.entry() == new.entry() && is_other(other);
         return Err(EditError::Exists {
             path: path.to_owned(),
-            nickname: match is_the_same {
-                true => new.nickname.clone(),
-                false => new.entry().to_owned(),
+            nickname: match is_of_entry {
+                true => new.entry().to_owned(),
+                false => new.nickname.clone(),
             },
+            is_set: is_of_entry && other.member.is_some(),
         });
     }
     Ok(())

@@ -88,7 +88,7 @@ pub use http::{
 };
 pub use kind::{Form, KINDS, KeySpec, KindSpec, Pattern, SecretField};
 pub use proof::{Health, Identity, Outcome, Probe, ProbeKind, Proof, Verdict};
-pub use record::{Record, Records, move_proof, record_proof};
+pub use record::{Record, Records, move_proof, move_proofs, record_proof};
 pub use sandbox::{SandboxEndpoint, SandboxPort};
 pub use schema::file_schema;
 pub use sealed::{

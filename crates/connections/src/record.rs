@@ -140,14 +140,25 @@ pub fn record_proof(connection: &Connection, proof: &Proof) -> Result<(), StoreE
 /// # Errors
 /// As [`record_proof`].
 pub fn move_proof(connection: &Connection, new_nickname: Option<&str>) -> Result<(), StoreError> {
-    let known = Records::read(&connection.file)?;
-    if !known.connections.contains_key(&connection.nickname) {
+    move_proofs(&connection.file, &[(&connection.nickname, new_nickname)])
+}
+
+/// As [`move_proof`], of some connections of a file at once, each with its new nickname.
+///
+/// # Errors
+/// As [`record_proof`].
+pub fn move_proofs(file: &Path, moves: &[(&str, Option<&str>)]) -> Result<(), StoreError> {
+    let known = Records::read(file)?;
+    let is_known = |(nickname, _): &(&str, Option<&str>)| known.connections.contains_key(*nickname);
+    if !moves.iter().any(is_known) {
         return Ok(());
     }
-    change(&connection.file, |records| {
-        let record = records.connections.remove(&connection.nickname);
-        if let (Some(record), Some(nickname)) = (record, new_nickname) {
-            records.connections.insert(nickname.to_owned(), record);
+    change(file, |records| {
+        for (old, new) in moves {
+            let record = records.connections.remove(*old);
+            if let (Some(record), Some(new)) = (record, new) {
+                records.connections.insert((*new).to_owned(), record);
+            }
         }
     })
 }

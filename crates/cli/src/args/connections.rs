@@ -46,11 +46,11 @@ pub(crate) enum ConnectionsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Change a connection's other values
+    /// Change a connection's other values, or those of a set
     Edit(Box<EditConnection>),
-    /// Give a connection another nickname
+    /// Give a connection another nickname, or a set another name
     Rename {
-        /// Its nickname
+        /// Its nickname, or the name of the set
         nickname: String,
         /// The new one
         new_nickname: String,
@@ -256,7 +256,7 @@ pub(crate) enum AuthName {
 }
 
 /// Where a connection leads, and which credentials it starts from.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PlaceArguments {
     /// The region; that of the base where the connection names none
     #[arg(long, value_name = "REGION", value_parser = check_region)]
@@ -305,6 +305,15 @@ impl PlaceArguments {
             || self.session_token.is_some()
             || self.fips
             || self.dual_stack
+    }
+
+    /// Whether something is said beside the region.
+    pub(crate) fn is_beyond_region(&self) -> bool {
+        let but_region = Self {
+            region: None,
+            ..self.clone()
+        };
+        but_region.is_of_aws() || self.ca.is_some() || !self.allow.is_empty()
     }
 }
 
@@ -383,16 +392,23 @@ pub(crate) struct FinishConnection {
     pub(crate) role: RoleArguments,
 }
 
+fn role_or_pattern(text: &str) -> Result<String, String> {
+    match RolePattern::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => RoleArn::parse(text).map(|role| role.to_string()),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct EditConnection {
-    /// Its nickname
+    /// Its nickname, or the name of a set, for what holds for all its members
     pub(crate) nickname: String,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,
-    /// Another role, which has to be proven anew
-    #[arg(long, value_name = "ARN", value_parser = RoleArn::parse)]
-    pub(crate) role_arn: Option<RoleArn>,
+    /// Another role, which has to be proven anew; of a set, with `{account}` in it
+    #[arg(long, value_name = "ARN", value_parser = role_or_pattern)]
+    pub(crate) role_arn: Option<String>,
     #[command(flatten)]
     pub(crate) place: PlaceArguments,
     /// Why flows shall use its role although it lets others in

@@ -76,15 +76,28 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             Some(members) => Ok(sets::prove(&asker, &members, *json)),
             None => test::run(&asker, find(store, nickname)?, *json),
         },
-        ConnectionsCommand::Edit(edit) => change::edit(&asker, find(store, &edit.nickname)?, edit),
+        ConnectionsCommand::Edit(edit) => match sets::members(&asker, &edit.nickname) {
+            Some(members) => sets::edit(&asker, &members, edit),
+            None => change::edit(&asker, find(store, &edit.nickname)?, edit),
+        },
         ConnectionsCommand::Rename {
             nickname,
             new_nickname,
         } => {
-            let connection = find(store, nickname)?;
-            let flows = used_by::folder_of_flows(folder, connection);
+            let members = sets::members(&asker, nickname);
+            let first = match members.as_ref().and_then(|members| members.first()) {
+                Some(first) => first,
+                None => find(store, nickname)?,
+            };
+            if nickname == new_nickname {
+                return Err(new::invalid(&format!("`{nickname}` has that name")));
+            }
+            let flows = used_by::folder_of_flows(folder, first);
             let uses = used_by::uses(context, &flows, nickname)?;
-            change::rename(connection, new_nickname, &uses)
+            match &members {
+                Some(members) => sets::rename(members, new_nickname, &uses),
+                None => change::rename(first, new_nickname, &uses),
+            }
         }
         ConnectionsCommand::Delete(delete) => {
             let name = &delete.nickname;

@@ -143,10 +143,47 @@ pub(super) fn change(
             };
         }
     }
-    if old.nickname != new.nickname {
+    match old.member {
+        None => rename(text, &old.nickname, &new.nickname),
+        // By its set and account.
+        Some(_) => Ok(text),
+    }
+}
+
+/// The text with what differs between two states of a set and its members.
+pub(super) fn change_set(
+    text: &str,
+    old: &[&Connection],
+    new: &[Connection],
+) -> Result<String, String> {
+    let mut text = text.to_owned();
+    for (at, (old, new)) in old.iter().zip(new).enumerate() {
+        text = change(&text, old, new, at)?;
+    }
+    let set_of = |member: Option<&Connection>| Some(member?.member.as_ref()?.set.clone());
+    let (Some(old), Some(new)) = (set_of(old.first().copied()), set_of(new.first())) else {
+        return Ok(text);
+    };
+    let fields_of_new = set_fields(&new);
+    let order: Vec<&str> = fields_of_new.iter().map(|(key, _)| *key).collect();
+    for ((key, before), (_, after)) in set_fields(&old).into_iter().zip(fields_of_new) {
+        if before != after {
+            let layout = layout(&text)?;
+            let entry = find(&layout, &old.name)?;
+            text = match after {
+                Some(value) => set(&text, entry, (key, &value), &order)?,
+                None => unset(&text, entry, key)?,
+            };
+        }
+    }
+    rename(text, &old.name, &new.name)
+}
+
+fn rename(mut text: String, old: &str, new: &str) -> Result<String, String> {
+    if old != new {
         let layout = layout(&text)?;
-        let entry = find(&layout, &old.nickname)?;
-        text.replace_range(entry.name.clone(), &yaml(&new.nickname));
+        let entry = find(&layout, old)?;
+        text.replace_range(entry.name.clone(), &yaml(new));
     }
     Ok(text)
 }

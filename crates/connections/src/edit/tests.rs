@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AwsS3Definition, Base, Endpoint, RoleArn, SourceIdentity, Trust};
+use std::sync::Arc;
+
+use crate::{
+    AwsS3Definition, Base, ConnectionSet, Endpoint, OwnValues, RoleArn, SourceIdentity, Trust,
+};
 
 const PATH: &str = "/flows/connections.yaml";
 
@@ -584,6 +588,51 @@ fn members_of_sets_are_edited_where_they_stand() {
         }
         let all = entries::parse(SETS, Path::new(PATH)).unwrap();
         let all: Vec<&Connection> = all.iter().filter(|member| member.entry() == set).collect();
+        let other = |name: &str, region: Option<&str>| {
+            let was = &all[0].member.as_ref().unwrap().set;
+            let set = Arc::new(ConnectionSet {
+                name: name.to_owned(),
+                description: Some("all: of them".to_owned()),
+                common: AwsS3Definition {
+                    region: region.map(str::to_owned),
+                    ..was.common.clone()
+                },
+                ..ConnectionSet::clone(was)
+            });
+            let member = |old: &&Connection| {
+                let aws = old.aws().unwrap();
+                let own = OwnValues {
+                    description: old.description.clone(),
+                    external_id: aws.external_id.clone(),
+                    region: aws
+                        .region
+                        .clone()
+                        .filter(|_| aws.region != was.common.region),
+                    ..OwnValues::default()
+                };
+                let account = &old.member.as_ref().unwrap().account;
+                set.member(account, own, PATH).unwrap()
+            };
+            all.iter().map(member).collect::<Vec<_>>()
+        };
+        let replaced = |new: &[Connection]| edited(SETS, &Edit::ReplaceSet { old: &all, new });
+        tell(
+            &format!("{set} by no name"),
+            replaced(&other("new name", None)).unwrap_err(),
+        );
+        tell(
+            &format!("{set} renamed"),
+            changed(replaced(&other("renamed", Some("eu-north-1")))),
+        );
+        tell(
+            &format!("{set} without a region"),
+            changed(replaced(&other(set, None))),
+        );
+        let taken = if set == "org" { "flow" } else { "org" };
+        tell(
+            &format!("{set} as {taken}"),
+            replaced(&other(taken, None)).unwrap_err(),
+        );
         tell(
             &format!("remove {set}"),
             changed(edited(SETS, &Edit::RemoveSet(&all))),

@@ -1,7 +1,8 @@
 //! `flowrun connections edit`, `rename` and `delete`.
 
 use flowrun_connections::{
-    Connection, Edit, SecretSource, move_proof, rename_file_entry, save_sealed,
+    AwsS3Definition, Connection, Edit, RoleArn, SecretSource, move_proof, rename_file_entry,
+    save_sealed,
 };
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     write,
 };
 use crate::{
-    args::EditConnection,
+    args::{EditConnection, PlaceArguments},
     exit::Exit,
     identity::identities,
     render::{self, WARNING, plain},
@@ -41,18 +42,16 @@ pub(super) fn edit(
     }
     let was = aws(old)?;
     let place = &arguments.place;
-    let is_of_all =
-        arguments.role_arn.is_some() || place.endpoint.is_some() || base(place).is_some();
+    let is_of_all = arguments.role_arn.is_some() || place.is_beyond_region();
     if let Some(member) = old.member.as_ref().filter(|_| is_of_all) {
         render::error(
             &format!(
-                "role, endpoint and base of `{}` are those of its set",
+                "all but description, region and `accept_unsafe` of `{}` is that of its set",
                 old.nickname
             ),
             Some(&format!(
-                "change them for all members, in the entry `{}` of {}",
-                member.set.name,
-                old.file.display()
+                "change them for all members: `{}`",
+                asker.next_command(&format!("edit {}", member.set.name))
             )),
         );
         return Err(Exit::Invalid);
@@ -75,21 +74,10 @@ pub(super) fn edit(
     };
     set(&mut new.description, &arguments.description);
     let is = aws_mut(&mut new)?;
-    set(&mut is.region, &arguments.place.region);
-    if arguments.role_arn.is_some() {
-        is.role_arn.clone_from(&arguments.role_arn);
+    if let Some(role) = &arguments.role_arn {
+        is.role_arn = Some(RoleArn::parse(role).map_err(|problem| invalid(&problem))?);
     }
-    if let Some(endpoint) = &arguments.place.endpoint {
-        is.endpoint = endpoint.clone();
-    }
-    if let Some(base) = base(&arguments.place) {
-        is.base = base;
-        // It takes the place of an access key.
-        is.access_key_id = None;
-        is.secret_access_key = None;
-        is.session_token = None;
-    }
-    apply(&arguments.place, is)?;
+    place_at(is, place)?;
     let is_other = (&is.role_arn, &is.endpoint, &is.base, &is.access_key_id)
         != (&was.role_arn, &was.endpoint, &was.base, &was.access_key_id);
     if is_other {
@@ -98,6 +86,24 @@ pub(super) fn edit(
     }
     set(&mut is.accept_unsafe, &arguments.accept_unsafe);
     save(asker, old, &new, is_other, &Typed::default())
+}
+
+/// Puts into a definition where it leads now, and which credentials it starts from.
+pub(super) fn place_at(is: &mut AwsS3Definition, place: &PlaceArguments) -> Result<(), Exit> {
+    if place.region.is_some() {
+        is.region.clone_from(&place.region);
+    }
+    if let Some(endpoint) = &place.endpoint {
+        is.endpoint = endpoint.clone();
+    }
+    if let Some(base) = base(place) {
+        is.base = base;
+        // It takes the place of an access key.
+        is.access_key_id = None;
+        is.secret_access_key = None;
+        is.session_token = None;
+    }
+    apply(place, is)
 }
 
 /// Writes what has changed; another role or server has to be proven anew.
@@ -109,11 +115,7 @@ fn save(
     typed: &Typed,
 ) -> Result<Exit, Exit> {
     if new == old {
-        render::error(
-            "there is nothing to change",
-            Some("`flowrun connections edit --help` lists what can be"),
-        );
-        return Err(Exit::Invalid);
+        return Err(nothing_to_change());
     }
     let readers = if typed.is_empty() {
         write(&old.file, &Edit::Replace { old, new })?;
@@ -145,6 +147,14 @@ fn save(
     Ok(Exit::Done)
 }
 
+pub(super) fn nothing_to_change() -> Exit {
+    render::error(
+        "there is nothing to change",
+        Some("`flowrun connections edit --help` lists what can be"),
+    );
+    Exit::Invalid
+}
+
 /// The sealed secrets that do not open any more, because the connection leads elsewhere.
 fn sealed_for_another(old: &Connection, new: &Connection) -> Vec<&'static str> {
     let (mut old, mut new) = (old.clone(), new.clone());
@@ -163,19 +173,33 @@ fn sealed_for_another(old: &Connection, new: &Connection) -> Vec<&'static str> {
 }
 
 pub(super) fn rename(old: &Connection, nickname: &str, uses: &[Use]) -> Result<Exit, Exit> {
+    if let Some(member) = &old.member {
+        render::error(
+            &format!("`{}` is named by its set and account", old.nickname),
+            Some(&format!(
+                "give the set another name: `flowrun connections rename {} NAME`",
+                member.set.name
+            )),
+        );
+        return Err(Exit::Invalid);
+    }
     rename_file_entry(old, nickname, &identities()).map_err(|error| told(&error))?;
     forget(old, Some(nickname));
-    say_done(&format!("`{}` is `{nickname}` now", old.nickname));
+    say_renamed(&old.nickname, nickname, uses);
+    Ok(Exit::Done)
+}
+
+/// Says what has another name now, and which flows do not know that.
+pub(super) fn say_renamed(old: &str, new: &str, uses: &[Use]) {
+    say_done(&format!("`{old}` is `{new}` now"));
     if !uses.is_empty() {
         plain::print(&format!(
-            "{WARNING}warning{WARNING:#}: flows still name `{}`:",
-            old.nickname
+            "{WARNING}warning{WARNING:#}: flows still name `{old}`:"
         ));
         for place in uses {
             plain::print(&format!("  {place}"));
         }
     }
-    Ok(Exit::Done)
 }
 
 /// Deletes a connection that nothing uses.

@@ -206,6 +206,13 @@ pub(super) fn begun(asker: &Asker, arguments: &NewConnection) -> Result<Connecti
 fn named(store: &ConnectionStore, nickname: &str, file: &Path) -> Result<Connection, String> {
     let connection = Connection::new(nickname, file, AwsS3Definition::default());
     connection.check()?;
+    if let Some(member) = store.members(nickname).next() {
+        return Err(format!(
+            "there is a set `{nickname}` already, in {}; `flowrun connections add-member {nickname} \
+             --account ID` adds a member to it",
+            member.file.display()
+        ));
+    }
     match store.list().find(|other| other.nickname == nickname) {
         Some(other) => Err(format!(
             "there is a connection `{nickname}` already, in {}",

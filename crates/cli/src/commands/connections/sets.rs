@@ -4,22 +4,23 @@ use std::{collections::HashSet, fmt::Write as _, sync::Arc};
 
 use flowrun_connections::{
     AwsS3Definition, Base, Connection, ConnectionSet, Edit, Endpoint, MAX_MEMBERS, OwnValues,
-    Proof, Trust, file_for, new_external_id,
+    Proof, RolePattern, Trust, file_for, move_proofs, new_external_id,
 };
 use serde_json::Value as Json;
 
 use super::{
     Asker, change, list,
     new::{base, external_id_failed, invalid},
+    new_http::OF_HTTP,
     rotate, say_done, test,
     trust::{Instructions, Wanted},
     used_by::Use,
     write,
 };
 use crate::{
-    args::{AddMember, PolicyFormat, RotateConnection, TrustBy},
+    args::{AddMember, EditConnection, PolicyFormat, RotateConnection, TrustBy},
     exit::Exit,
-    render::{self, DIM, ERROR, GOOD, plain},
+    render::{self, DIM, ERROR, GOOD, WARNING, plain},
 };
 
 /// The members of a set, in its order; none where the name is that of no set.
@@ -205,7 +206,11 @@ fn refuse_what_holds_for_all(arguments: &AddMember) -> Result<(), Exit> {
             "there is a set `{}` already, and what holds for all its members stands in it",
             arguments.set
         ),
-        Some("a new member has a region of its own at most: `--region`"),
+        Some(&format!(
+            "a new member has a region of its own at most: `--region`; `flowrun connections edit {}` \
+             changes the set",
+            arguments.set
+        )),
     );
     Err(Exit::Invalid)
 }
@@ -276,6 +281,122 @@ pub(super) fn rotate(asker: &Asker, members: &[&Connection], arguments: &RotateC
         }
     }
     worst
+}
+
+/// Changes what holds for all members of a set.
+pub(super) fn edit(
+    asker: &Asker,
+    members: &[&Connection],
+    arguments: &EditConnection,
+) -> Result<Exit, Exit> {
+    let Some((first, was)) = first_of(members) else {
+        return Err(Exit::Invalid);
+    };
+    if arguments.http.is_any() {
+        return Err(invalid(OF_HTTP));
+    }
+    if arguments.accept_unsafe.is_some() {
+        render::error(
+            "what is accepted of an unsafe role is a member's own",
+            Some(&format!(
+                "name the member: `{}`",
+                asker.next_command(&format!("edit {} --accept-unsafe SENTENCE", first.nickname))
+            )),
+        );
+        return Err(Exit::Invalid);
+    }
+    let mut set = ConnectionSet::clone(was);
+    if arguments.description.is_some() {
+        set.description.clone_from(&arguments.description);
+    }
+    if let Some(role) = &arguments.role_arn {
+        set.role_arn = RolePattern::parse(role).map_err(|problem| invalid(&problem))?;
+    }
+    change::place_at(&mut set.common, &arguments.place)?;
+    if set == **was {
+        return Err(change::nothing_to_change());
+    }
+    let leads = |set: &ConnectionSet| {
+        let common = &set.common;
+        let (endpoint, base) = (common.endpoint.clone(), common.base.clone());
+        (
+            set.role_arn.clone(),
+            endpoint,
+            base,
+            common.access_key_id.clone(),
+        )
+    };
+    let is_other = leads(&set) != leads(was);
+    replace(members, set, is_other)?;
+    say_done(&format!("changed in {}", first.file.display()));
+    if is_other {
+        plain::print(&format!(
+            "prove all members anew: {}",
+            asker.next_command(&format!("test {}", was.name))
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Gives a set another name, and keeps what was proven of its members.
+pub(super) fn rename(members: &[&Connection], name: &str, uses: &[Use]) -> Result<Exit, Exit> {
+    let Some((first, was)) = first_of(members) else {
+        return Err(Exit::Invalid);
+    };
+    let set = ConnectionSet {
+        name: name.to_owned(),
+        ..ConnectionSet::clone(was)
+    };
+    let new = replace(members, set, false)?;
+    let moves: Vec<(&str, Option<&str>)> = members
+        .iter()
+        .zip(&new)
+        .map(|(old, new)| (old.nickname.as_str(), Some(new.nickname.as_str())))
+        .collect();
+    if let Err(error) = move_proofs(&first.file, &moves) {
+        plain::print(&format!("{WARNING}warning{WARNING:#}: {error}"));
+    }
+    change::say_renamed(&was.name, name, uses);
+    Ok(Exit::Done)
+}
+
+fn first_of<'m>(members: &[&'m Connection]) -> Option<(&'m Connection, &'m Arc<ConnectionSet>)> {
+    let first = members.first()?;
+    Some((first, &first.member.as_ref()?.set))
+}
+
+/// Writes a set in the place of what it was, with the members as they are. Where they lead
+/// elsewhere, what a person accepted of their roles is gone.
+fn replace(
+    members: &[&Connection],
+    set: ConnectionSet,
+    is_other: bool,
+) -> Result<Vec<Connection>, Exit> {
+    let set = Arc::new(set);
+    let mut new = Vec::new();
+    for old in members {
+        let (Some(member), Some(aws)) = (&old.member, old.aws()) else {
+            continue;
+        };
+        let is_own = aws.region != member.set.common.region;
+        let own = OwnValues {
+            description: old.description.clone(),
+            external_id: aws.external_id.clone(),
+            next_external_id: aws.next_external_id.clone(),
+            accept_unsafe: aws.accept_unsafe.clone().filter(|_| !is_other),
+            region: aws.region.clone().filter(|_| is_own),
+        };
+        let member = set.member(&member.account, own, &old.file);
+        new.push(member.map_err(|problem| invalid(&problem))?);
+    }
+    if let Some(first) = members.first() {
+        let edit = Edit::ReplaceSet {
+            old: members,
+            new: &new,
+        };
+        write(&first.file, &edit)?;
+    }
+    Ok(new)
 }
 
 /// Deletes a set that no flow walks.
