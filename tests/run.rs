@@ -250,7 +250,7 @@ cards:
       destination: { bucket: reports-vault, key: b.txt }
 "#,
     );
-    assert_snapshot!(folder.flowrun("denied.yaml"), @r"
+    assert_snapshot!(folder.flowrun("denied.yaml"), @"
     exit 1
     -- stderr
     run denied RUN
@@ -264,7 +264,7 @@ cards:
       key: a.txt
       connection: demo-vault
       request_id: REQUEST
-    help: grant it in the policy of role arn:aws:iam::333333333333:role/demo-vault, and check that no bucket policy denies it; S3 says the same of an object that does not exist where s3:ListBucket is not granted
+    help: grant it in the policy of role arn:aws:iam::333333333333:role/demo-vault, and check that no bucket policy denies it; S3 says the same of an object that does not exist where s3:ListBucket is not granted; `flowrun connections test demo-vault --flow FLOW` asks S3 for all that a flow needs, and `flowrun policy FLOW --check FILE` compares the policy with that
     ");
 }
 
@@ -471,7 +471,7 @@ outputs: { bucket: "{{ cards.bucket.bucket }}" }
       ✓ bucket s3.create_bucket (TIME)
     succeeded in TIME: 1 succeeded
     ");
-    assert_snapshot!(folder.flowrun("own.yaml"), @r"
+    assert_snapshot!(folder.flowrun("own.yaml"), @"
     exit 1
     -- stderr
     run own RUN
@@ -484,7 +484,7 @@ outputs: { bucket: "{{ cards.bucket.bucket }}" }
       bucket: of-my-own
       connection: demo-reports
       request_id: REQUEST
-    help: grant it in the policy of role arn:aws:iam::222222222222:role/demo-reports, and check that no bucket policy denies it
+    help: grant it in the policy of role arn:aws:iam::222222222222:role/demo-reports, and check that no bucket policy denies it; `flowrun connections test demo-reports --flow FLOW` asks S3 for all that a flow needs, and `flowrun policy FLOW --check FILE` compares the policy with that
     ");
     assert_snapshot!(folder.flowrun("own.yaml --connection source=nowhere"), @"
     exit 4

@@ -59,6 +59,10 @@ impl S3 {
                  off"
             ));
         }
+        help.push_str(&format!(
+            "; `flowrun connections test {nickname} --flow FLOW` asks S3 for all that a flow needs, \
+             and `flowrun policy FLOW --check FILE` compares the policy with that"
+        ));
         help
     }
 }

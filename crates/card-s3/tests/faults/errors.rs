@@ -48,7 +48,8 @@ async fn an_error_tells_what_where_and_what_next() {
         .help(
             "grant it in the policy of role arn:aws:iam::222222222222:role/test, and check that \
              no bucket policy denies it; S3 says the same of an object that does not exist where \
-             s3:ListBucket is not granted",
+             s3:ListBucket is not granted; `flowrun connections test it --flow FLOW` asks S3 for all \
+             that a flow needs, and `flowrun policy FLOW --check FILE` compares the policy with that",
         ),
     )
     .await;
