@@ -364,6 +364,29 @@ fn every_answer_has_a_flag() {
     ");
 }
 
+/// What a person has accepted in words stands in no way: a new External ID is a step to mend it.
+#[test]
+fn an_unsafe_role_that_is_accepted_is_rotated_with_a_warning() {
+    let folder = folder();
+    let accept = [
+        "connections",
+        "edit",
+        "careless",
+        "--accept-unsafe",
+        "its owner mends it in May",
+    ];
+    assert_eq!(folder.flowrun_with(&accept).code, Some(0));
+    let begun = folder.flowrun("connections rotate careless");
+    assert_eq!(begun.code, Some(0), "{begun}");
+    let ended = folder.flowrun("connections rotate careless");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let warning = "warning: the role is unsafe: it is assumed without an External ID and with a \
+                   random one\nhelp: flows use it all the same, because: its owner mends it in May\n";
+    assert!(ended.stderr.contains(warning), "{ended}");
+    let file = folder.read("connections.yaml");
+    assert!(!file.contains("next_external_id"), "{file}");
+}
+
 #[test]
 fn an_external_id_is_rotated_without_a_gap() {
     let folder = folder();

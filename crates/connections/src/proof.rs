@@ -208,6 +208,15 @@ impl Verdict {
             Verdict::Unsafe { .. } | Verdict::NotVerified { .. } => false,
         }
     }
+
+    /// Whether a person has said in words that flows use the connection although its role is unsafe,
+    /// which it is.
+    pub fn is_accepted(&self, connection: &Connection) -> bool {
+        let accepts = connection
+            .aws()
+            .is_some_and(|aws| aws.accept_unsafe.is_some());
+        matches!(self, Verdict::Unsafe { .. }) && accepts
+    }
 }
 
 /// What a proof is about, as a fingerprint: an edit of that takes the proof away.

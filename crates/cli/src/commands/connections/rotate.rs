@@ -77,8 +77,8 @@ fn end(
     })?;
     plain::print("under the new External ID:");
     plain::print(test::told(&new, &proof).trim_end());
-    if let Some(failure) = test::failure_of(&new, &proof.verdict) {
-        plain::print(&plain::card_failure(&failure));
+    test::tell_problem(&new, &proof.verdict);
+    if !proof.verdict.is_good() && !proof.verdict.is_accepted(&new) {
         Instructions::of(asker, old, &arguments.by)?.show(&Wanted::default())?;
         return Err(Exit::Connection);
     }

@@ -27,15 +27,24 @@ pub(super) fn run(asker: &Asker, connection: &Connection, as_data: bool) -> Resu
         render::print(&format!("{:#}\n", as_json(connection, &proof)));
     } else {
         render::print(&told(connection, &proof));
-        if let Some(failure) = failure_of(connection, &proof.verdict) {
-            plain::print(&plain::card_failure(&failure));
-        }
+        tell_problem(connection, &proof.verdict);
     }
-    Ok(exit_of(&proof.verdict))
+    Ok(exit_of(connection, &proof.verdict))
 }
 
-fn exit_of(verdict: &Verdict) -> Exit {
-    if verdict.is_good() {
+/// Says what is wrong with a role; of one that a person has accepted, as a warning.
+pub(super) fn tell_problem(connection: &Connection, verdict: &Verdict) {
+    match failure_of(connection, verdict) {
+        Some(failure) if verdict.is_accepted(connection) => {
+            render::warning(&failure.message, failure.help.as_deref());
+        }
+        Some(failure) => plain::print(&plain::card_failure(&failure)),
+        None => {}
+    }
+}
+
+fn exit_of(connection: &Connection, verdict: &Verdict) -> Exit {
+    if verdict.is_good() || verdict.is_accepted(connection) {
         Exit::Done
     } else {
         Exit::Connection
