@@ -432,8 +432,8 @@ fn a_command_that_is_none() {
       list        List all connections, their health, and when they were last proven
       show        Show one connection, or a set
       test        Prove a connection: its role lets us in with the External ID, and nobody without it
-      edit        Change a connection's other values
-      rename      Give a connection another nickname
+      edit        Change a connection's other values, or those of a set
+      rename      Give a connection another nickname, or a set another name
       delete      Delete a connection that no flow under the folder names
       used-by     List the flows under the folder that name a connection
       share       Share the secrets that are sealed in connection files with others
