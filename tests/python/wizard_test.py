@@ -141,6 +141,8 @@ class Wizard(unittest.TestCase):
         # The role is not there yet: the connection waits, and can be finished later.
         wizard.expect("? role ARN (Enter: later): ")
         wizard.answer("arn:aws:iam::444444444444:role/wizard")
+        for seconds in 3, 5, 8:
+            wizard.expect(f"once more in {seconds} s (Ctrl-C stops; the connection stays pending)")
         wizard.expect("the role may not be assumed by")
         wizard.expect("? role ARN (Enter: later): ")
         wizard.answer("")

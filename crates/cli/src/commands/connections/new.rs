@@ -3,11 +3,13 @@
 //! One with a role is saved as pending before its role is proven, so that its External ID is not
 //! lost, whatever comes between.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use flowrun_card::CardError;
 use flowrun_connections::{
-    AwsS3Definition, Base, Connection, ConnectionStore, Edit, Endpoint, Health, RoleArn,
-    SecretSource, Trust, check_access_key_id, check_region, file_for, new_external_id,
+    AwsS3Definition, Base, Connection, ConnectionStore, Edit, Endpoint, Health, Outcome, ProbeKind,
+    Proof, RoleArn, SecretSource, Trust, check_access_key_id, check_region, file_for,
+    new_external_id,
 };
 
 use clap::ValueEnum as _;
@@ -364,7 +366,7 @@ fn prove(
         render::error(&problem, None);
         return Ok(false);
     }
-    let proof = match asker.prove(&finished) {
+    let proof = match prove_when_seen(asker, &finished) {
         Ok(proof) => proof,
         Err(failure) => {
             plain::print(&plain::card_failure(&failure));
@@ -389,6 +391,31 @@ fn prove(
     test::remember(&finished, &proof);
     say_saved(&finished);
     Ok(true)
+}
+
+/// Proves the role; on a terminal, for as long as it may be too new to be seen.
+///
+/// What is changed in IAM takes up to a minute to be seen everywhere.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+fn prove_when_seen(asker: &Asker, connection: &Connection) -> Result<Proof, CardError> {
+    /// How long it is waited before each further try, in seconds. Mostly it takes ten.
+    const PAUSES: [u64; 3] = [3, 5, 8];
+    for seconds in PAUSES {
+        let proof = asker.prove(connection)?;
+        let denied = proof.probes.first().is_some_and(|probe| {
+            probe.kind == ProbeKind::OwnId && probe.outcome == Outcome::Denied
+        });
+        // A role that lets others in is wrong and not too new.
+        if !denied || proof.verdict.health() == Health::Unsafe || !ask::is_possible() {
+            return Ok(proof);
+        }
+        plain::print(&format!(
+            "the role does not let us in yet, as it may be for a minute after it was made; once \
+             more in {seconds} s (Ctrl-C stops; the connection stays pending)"
+        ));
+        std::thread::sleep(Duration::from_secs(seconds));
+    }
+    asker.prove(connection)
 }
 
 pub(super) fn say_saved(connection: &Connection) {
