@@ -44,7 +44,7 @@ use crate::{
     flight::Flight,
     guard::{Guard, Lookup, SystemLookup},
     secret::Secrets,
-    tls::{context, read_authorities},
+    tls::{context, read_authorities, vouched},
 };
 
 /// The longest that connecting may take.
@@ -248,6 +248,7 @@ impl Bases {
     async fn keys_config(&self, key: &Key) -> Result<SdkConfig, CardError> {
         let settings = &key.settings;
         let destination = settings.endpoint.destination();
+        let destination = vouched(destination, &key.file, settings.ca.as_deref());
         let read = |field, source: &SecretSource| {
             self.secrets.read(
                 source,

@@ -15,6 +15,7 @@ use crate::{
     attribution::Attribution,
     file::entries::check_nickname,
     kind::{Kind, KindSpec, Opening, SecretField, Session},
+    tls::vouched,
 };
 
 /// One entry of a `connections.yaml`.
@@ -89,10 +90,24 @@ impl Connection {
 
     /// Its secrets, to be looked at or changed.
     pub fn secrets(&mut self) -> Vec<SecretField<'_>> {
-        match &mut self.definition {
-            Definition::AwsS3(definition) => definition.secrets(),
-            Definition::Http(definition) => definition.secrets(),
+        let file = &self.file;
+        let (mut secrets, ca) = match &mut self.definition {
+            Definition::AwsS3(definition) => {
+                let ca = definition.ca.clone();
+                (definition.secrets(), ca)
+            }
+            Definition::Http(definition) => {
+                let ca = definition.ca.clone();
+                (definition.secrets(), ca)
+            }
+        };
+        if ca.is_some() {
+            for secret in &mut secrets {
+                let destination = std::mem::take(&mut secret.destination);
+                secret.destination = vouched(destination, file, ca.as_deref());
+            }
         }
+        secrets
     }
 
     /// Checks the rules of connection files that concern its nickname, and several of its values.

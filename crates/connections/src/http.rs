@@ -29,6 +29,7 @@ use crate::{
     guard::{ALLOW, AllowSeed, allow_value, check_literal},
     kind::{Form, KeySpec, Kind, KindSpec, Opening, Pattern, SecretField, Session},
     secret::{PATH, SECRET, SecretSeed, check_path},
+    tls::vouched,
 };
 
 /// The connection kind `http`: a server that speaks HTTP.
@@ -106,6 +107,8 @@ impl HttpDefinition {
         let secrets = &store.bases.secrets;
         let origin = origin_of(&self.url);
         let read = |field: &str, destination: &str, source: &SecretSource| {
+            let ca = self.ca.as_deref();
+            let destination = &vouched(destination.to_owned(), &connection.file, ca);
             let place = SecretPlace {
                 file: &connection.file,
                 nickname: &connection.nickname,

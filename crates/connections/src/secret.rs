@@ -80,7 +80,8 @@ pub struct SecretPlace<'a> {
     pub field: &'a str,
     /// Whom it is sent to, or serves to sign for: the origin of a URL, such as
     /// `https://s3.example.com:9000`; `aws` or `sandbox`. Of a secret that a token is got for,
-    /// both: `https://login.example.com for https://api.example.com`.
+    /// both: `https://login.example.com for https://api.example.com`. Where a `ca:` file says who
+    /// vouches for the server, its digest, too.
     pub destination: &'a str,
 }
 

@@ -8,6 +8,7 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::secret::{beside, read_bounded};
 
@@ -30,6 +31,21 @@ pub(crate) fn read_authorities(file: &Path, ca: &Path) -> Result<Vec<u8>, CardEr
     let pem = read_bounded(&path, MAX_CA_BYTES).map_err(failed)?;
     authorities(&pem).map_err(failed)?;
     Ok(pem)
+}
+
+/// Whom a secret is for where a `ca:` file says who vouches for that server: with another file
+/// another server could pretend to be it.
+pub(crate) fn vouched(destination: String, file: &Path, ca: Option<&Path>) -> String {
+    let Some(ca) = ca else {
+        return destination;
+    };
+    match read_bounded(&beside(file, ca), MAX_CA_BYTES) {
+        Ok(pem) => {
+            let digest = hex::encode(Sha256::digest(&pem));
+            format!("{destination} with the authorities of sha256:{digest}")
+        }
+        Err(_) => format!("{destination} with authorities that cannot be read"),
+    }
 }
 
 /// The authorities of a text in PEM.
