@@ -290,4 +290,36 @@ mod tests {
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }
+
+    #[test]
+    fn a_kill_at_any_step_leaves_proofs_under_the_old_nicknames_or_the_new_ones() {
+        let mut step = 0;
+        loop {
+            let folder = tempfile::tempdir().unwrap();
+            let mut one = connection(folder.path());
+            for nickname in ["a-1", "a-2", "gone", "other"] {
+                one.nickname = nickname.to_owned();
+                record_proof(&one, &proof(Verdict::Verified)).unwrap();
+            }
+            let moves = [("a-1", Some("b-1")), ("a-2", Some("b-2")), ("gone", None)];
+            let was_killed =
+                crate::disk::kill::at(step, || move_proofs(&one.file, &moves).unwrap());
+            let names = || {
+                let records = Records::read(&one.file).unwrap();
+                records.connections.into_keys().collect::<Vec<_>>()
+            };
+            let found = names();
+            assert!(
+                found == ["a-1", "a-2", "gone", "other"] || found == ["b-1", "b-2", "other"],
+                "step {step}: {found:?}"
+            );
+            move_proofs(&one.file, &moves).unwrap();
+            assert_eq!(names(), ["b-1", "b-2", "other"]);
+            if !was_killed {
+                break;
+            }
+            step += 1;
+        }
+        assert_eq!(step, 6);
+    }
 }
