@@ -670,7 +670,7 @@ fn the_roles_of_a_set_are_told_as_one() {
 
 #[test]
 fn the_set_and_the_flow_of_the_documentation_are_right() {
-    let page = include_str!("../../docs/connections.md");
+    let page = include_str!("../../docs/connections/sets.md");
     let block = |start: &str| {
         let (_, rest) = page.split_once(&format!("```yaml\n{start}")).unwrap();
         format!("{start}{}", rest.split_once("```").unwrap().0)
