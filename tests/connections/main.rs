@@ -12,6 +12,7 @@ mod common;
 mod environments;
 mod making;
 mod managing;
+mod needs;
 mod other_servers;
 mod proofs;
 mod sealing;

@@ -1,11 +1,14 @@
 //! The S3 client of a connection, one a session, with every setting explicit.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_s3::{
     Client,
     config::{
-        Config, RequestChecksumCalculation, ResponseChecksumValidation,
+        Builder, Config, RequestChecksumCalculation, ResponseChecksumValidation,
         StalledStreamProtectionConfig, timeout::TimeoutConfig,
     },
 };
@@ -37,31 +40,19 @@ impl S3 {
         let session = ctx
             .until_cancelled(ctx.session(connection, Scope::whole()))
             .await?;
-        // The SDK's own checksums are off, because ours go further: an upload carries a CRC-64/NVME
-        // of each part and of the whole as plain headers (no `aws-chunked` trailer, which other
-        // servers refuse), and a download is checked as a whole, over ranges that were resumed.
-        // Operations that S3 takes only with a checksum still get the SDK's.
-        let client = session.client(|config| {
-            Client::from_conf(
-                aws_sdk_s3::config::Builder::from(config)
-                    .force_path_style(session.endpoint().is_some())
-                    .timeout_config(
-                        config
-                            .timeout_config()
-                            .map(TimeoutConfig::to_builder)
-                            .unwrap_or_default()
-                            .operation_timeout(ANSWER)
-                            .build(),
-                    )
-                    .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-                    .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-                    .build(),
-            )
-        });
+        let client = session.client(|_| Client::from_conf(config(&session, ANSWER).build()));
         // As the session's client, pools and all, but it notes what this attempt is answered.
         let noting = NoteRequests(Arc::clone(ctx.requests()));
         let client = Client::from_conf(client.config().to_builder().interceptor(noting).build());
         Ok(Self { client, session })
+    }
+
+    /// A client of its own, with these settings of [`config`].
+    pub(crate) fn with(session: &Arc<AwsSession>, config: Builder) -> Self {
+        Self {
+            client: Client::from_conf(config.build()),
+            session: Arc::clone(session),
+        }
     }
 
     /// The SDK's client.
@@ -84,6 +75,12 @@ impl S3 {
         self.session.role_arn()
     }
 
+    /// The time, as requests are signed with it.
+    pub(crate) fn now(&self) -> SystemTime {
+        let time = self.session.config().time_source();
+        time.map_or_else(SystemTime::now, |time| time.now())
+    }
+
     /// Whether the session policy leaves out an action on a resource, whatever the role allows.
     pub(crate) fn leaves_out(&self, action: &str, resource: &Resource) -> bool {
         self.session.leaves_out(action, resource)
@@ -95,14 +92,35 @@ impl S3 {
     }
 }
 
+/// The settings of a session's clients, whose answers take no longer than this.
+///
+/// The SDK's own checksums are off, because ours go further: an upload carries a CRC-64/NVME of
+/// each part and of the whole as plain headers (no `aws-chunked` trailer, which other servers
+/// refuse), and a download is checked as a whole, over ranges that were resumed. Operations that S3
+/// takes only with a checksum still get the SDK's.
+pub(crate) fn config(session: &AwsSession, answer: Duration) -> Builder {
+    let config = session.config();
+    let timeouts = config.timeout_config().map(TimeoutConfig::to_builder);
+    Builder::from(config)
+        .force_path_style(session.endpoint().is_some())
+        .timeout_config(
+            timeouts
+                .unwrap_or_default()
+                .operation_timeout(answer)
+                .build(),
+        )
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+}
+
 /// Settings for requests over which S3 is silent for long: copies, and the end of a multipart
 /// upload.
-pub(crate) fn patient() -> aws_sdk_s3::config::Builder {
+pub(crate) fn patient() -> Builder {
     sending().stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
 /// Settings for requests that carry content.
-pub(crate) fn sending() -> aws_sdk_s3::config::Builder {
+pub(crate) fn sending() -> Builder {
     Config::builder().timeout_config(
         TimeoutConfig::builder()
             .disable_read_timeout()

@@ -13,6 +13,7 @@ use aws_sdk_s3::{
     operation::{RequestId, RequestIdExt},
 };
 use flowrun_card::{CardError, ErrorKind, Resource, Text};
+use flowrun_connections::ClockDrift;
 
 use crate::client::S3;
 use meaning::{Meaning, meaning};
@@ -280,9 +281,7 @@ impl S3 {
                 "check the name of the bucket; `s3.create_bucket` makes one".to_owned()
             }
             (ErrorKind::RateLimited | ErrorKind::Unavailable, _) => RETRY.to_owned(),
-            (ErrorKind::Connection, "RequestTimeTooSkewed") => {
-                "set the clock of this machine".to_owned()
-            }
+            (ErrorKind::Connection, "RequestTimeTooSkewed") => self.clock_help(response),
             (ErrorKind::Connection, "IllegalLocationConstraintException")
                 if call.operation == "CreateBucket" =>
             {
@@ -333,8 +332,20 @@ impl S3 {
         })
     }
 
+    /// How far the clock is off, and what to do about it.
+    fn clock_help(&self, response: &HttpResponse) -> String {
+        let date = response.headers().get("date");
+        match date.and_then(|date| ClockDrift::of(date, self.now())) {
+            Some(drift) => format!(
+                "the clock of this machine is {drift} that of S3: {}",
+                ClockDrift::HELP
+            ),
+            None => ClockDrift::HELP.to_owned(),
+        }
+    }
+
     /// The bucket's region as the answer tells it, where it is not that of the connection.
-    fn elsewhere<'a>(&self, response: &'a HttpResponse) -> Option<&'a str> {
+    pub(crate) fn elsewhere<'a>(&self, response: &'a HttpResponse) -> Option<&'a str> {
         let region = response.headers().get("x-amz-bucket-region");
         region.filter(|region| Some(*region) != self.region())
     }

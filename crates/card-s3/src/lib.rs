@@ -4,6 +4,7 @@
 //! of the S3 API in snake case, in inputs, outputs and errors alike. ETags are given without the
 //! quotes that HTTP puts around them.
 
+pub mod ask;
 mod cards;
 mod client;
 mod error;

@@ -39,6 +39,7 @@
 mod attribution;
 mod aws;
 mod base;
+mod clock;
 mod connection;
 mod credentials;
 mod definition;
@@ -71,6 +72,7 @@ mod tls;
 mod trust;
 
 pub use attribution::SourceIdentity;
+pub use clock::ClockDrift;
 pub use connection::{AwsConnection, Connection, Definition};
 pub use definition::{
     AwsS3Definition, Base, Endpoint, RoleArn, Trust, check_acceptance, check_access_key_id,

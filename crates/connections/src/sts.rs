@@ -8,12 +8,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_sdk_sts::{
     Client,
+    config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         assume_role::{AssumeRoleError, AssumeRoleOutput, builders::AssumeRoleFluentBuilder},
         get_caller_identity::GetCallerIdentityOutput,
     },
 };
+use aws_smithy_async::time::SharedTimeSource;
 use aws_types::{SdkConfig, request_id::RequestId};
 use flowrun_card::{CardError, ErrorKind};
 
@@ -22,6 +24,7 @@ use crate::{
     AwsConnection, Base, RoleArn,
     attribution::Attribution,
     base::{last, sign_in},
+    clock::ClockDrift,
     narrow::{SessionPolicy, split_the_flow},
 };
 
@@ -50,6 +53,7 @@ pub(crate) struct Sts {
     base: Base,
     /// Where it is, for messages.
     place: String,
+    time: SharedTimeSource,
 }
 
 /// A role and how it is assumed.
@@ -75,10 +79,12 @@ impl Sts {
             (None, Some(region)) => format!("STS in {region}"),
             (None, None) => "STS".to_owned(),
         };
+        let time = config.time_source().unwrap_or_default();
         let config = aws_sdk_sts::config::Builder::from(config)
             .timeout_config(timeouts)
             .build();
         Self {
+            time,
             client: Client::from_conf(config),
             nickname: connection.nickname.to_owned(),
             base: connection.base.clone(),
@@ -132,6 +138,12 @@ impl Sts {
         identity.await.ok()?.ok()?.arn
     }
 
+    /// How far our clock is from that of the server, where that is too far.
+    fn drift(&self, response: &HttpResponse) -> Option<ClockDrift> {
+        let drift = ClockDrift::of(response.headers().get("date")?, self.time.now());
+        drift.filter(|drift| drift.is_too_far())
+    }
+
     /// What a failed call means, whichever call it was.
     fn failure<E>(&self, error: &SdkError<E>, call: &str) -> CardError
     where
@@ -171,6 +183,16 @@ impl Sts {
         };
         let code = error.code().unwrap_or_default();
         let failure = match code {
+            "SignatureDoesNotMatch" | "RequestTimeTooSkewed" | "RequestExpired"
+                if let Some(drift) = self.drift(response) =>
+            {
+                failed(format!(
+                    "the clock of this machine is {drift} that of {}, which therefore refuses what \
+                     is signed here",
+                    self.place
+                ))
+                .help(ClockDrift::HELP)
+            }
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => failed(format!(
                 "the AWS credentials of the base `{}` have expired",
                 self.base

@@ -69,6 +69,6 @@ pub use plan::{CardPermission, ConnectionPermissions, FlowConnection, Plan};
 pub use run::{
     CancelHandle, CardState, Counts, InputProblem, InvalidInputs, Journal, JournalError,
     NullJournal, Record, Run, RunBuilder, RunError, RunEvent, RunReport, RunStatus, SecretSource,
-    Subject, Ticket,
+    Subject, Ticket, session_scopes,
 };
 pub use source::{Position, Source};

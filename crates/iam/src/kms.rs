@@ -10,14 +10,30 @@ const READS: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
 /// Writing the content of an object.
 const WRITES: [&str; 1] = ["s3:PutObject"];
 
+/// What reading and writing encrypted objects needs on their keys: nothing where nothing reads or
+/// writes an object.
+///
+/// Reading needs `kms:Decrypt`. Writing needs `kms:GenerateDataKey`, and `kms:Decrypt` because the
+/// parts of an upload are read when they become one object.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuAndPermissions.html>
+pub fn key_actions(needed: &[Permission]) -> &'static [&'static str] {
+    let some = |actions: &[&str]| {
+        let mut all = needed.iter().flat_map(|permission| &permission.actions);
+        all.any(|action| actions.contains(action))
+    };
+    match (some(&READS), some(&WRITES)) {
+        (false, false) => &[],
+        (true, false) => &["kms:Decrypt"],
+        (_, true) => &["kms:Decrypt", "kms:GenerateDataKey"],
+    }
+}
+
 impl Policy {
     /// The use of these keys that the permissions need, through S3 only; `None` where nothing
     /// reads or writes an object, or there is no key. A key is the ARN of a key, or `*`: KMS takes
     /// no alias here.
     ///
-    /// Reading needs `kms:Decrypt`. Writing needs `kms:GenerateDataKey`, and `kms:Decrypt` because
-    /// the parts of an upload are read when they become one object.
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuAndPermissions.html>
+    /// Which use that is, [`key_actions`] tells.
     ///
     /// # Errors
     /// Where a key is no ARN that a policy takes.
@@ -26,15 +42,11 @@ impl Policy {
         keys: &[&str],
         partition: &str,
     ) -> Result<Option<Policy>, PolicyError> {
-        let some = |actions: &[&str]| {
-            let mut all = needed.iter().flat_map(|permission| &permission.actions);
-            all.any(|action| actions.contains(action))
-        };
-        let actions = match (some(&READS), some(&WRITES)) {
+        let actions = match key_actions(needed) {
+            [] => return Ok(None),
             _ if keys.is_empty() => return Ok(None),
-            (false, false) => return Ok(None),
-            (true, false) => json!("kms:Decrypt"),
-            (_, true) => json!(["kms:Decrypt", "kms:GenerateDataKey"]),
+            [one] => json!(one),
+            some => json!(some),
         };
         let resource = match keys {
             [one] => json!(one),

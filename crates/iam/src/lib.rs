@@ -58,6 +58,7 @@ pub use compact::{Compacted, Rung};
 pub use condition::{Condition, Conditions, Operator, Quantifier};
 pub use error::{PolicyError, RoleError, SizeError, TrustError};
 pub use evaluate::{Decision, Reach, Request, ResourceDecision, evaluate};
+pub use kms::key_actions;
 pub use operand::{Network, Number, Operand};
 pub use parse::{MAX_DOCUMENT_BYTES, MAX_LIST, MAX_STATEMENTS};
 pub use pattern::{ArnPattern, Pattern};

@@ -42,6 +42,10 @@ pub(crate) enum ConnectionsCommand {
     Test {
         /// Its nickname; the name of a set proves all its members
         nickname: String,
+        /// A flow that will use it: S3 is asked, without changing anything, whether the flow may do
+        /// what it needs to; repeatable
+        #[arg(long = "flow", value_name = "FLOW")]
+        flows: Vec<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,

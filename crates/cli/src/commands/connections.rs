@@ -4,6 +4,7 @@ pub(super) mod ask;
 mod change;
 mod health;
 mod list;
+mod needs;
 pub(super) mod new;
 mod new_http;
 mod rotate;
@@ -72,10 +73,22 @@ fn execute(context: &Context, arguments: &Connections) -> Result<Exit, Exit> {
             });
             Ok(Exit::Done)
         }
-        ConnectionsCommand::Test { nickname, json } => match sets::members(&asker, nickname) {
-            Some(members) => Ok(sets::prove(&asker, &members, *json)),
-            None => test::run(&asker, find(store, nickname)?, *json),
-        },
+        ConnectionsCommand::Test {
+            nickname,
+            flows,
+            json,
+        } => {
+            let members = sets::members(&asker, nickname);
+            let tested = match &members {
+                Some(members) => members.as_slice(),
+                None => &[find(store, nickname)?],
+            };
+            let asking = needs::Asking::read(context, nickname, flows, tested)?;
+            match &members {
+                Some(members) => Ok(sets::prove(&asker, members, &asking, *json)),
+                None => test::run(&asker, find(store, nickname)?, &asking, *json),
+            }
+        }
         ConnectionsCommand::Edit(edit) => match sets::members(&asker, &edit.nickname) {
             Some(members) => sets::edit(&asker, &members, edit),
             None => change::edit(&asker, find(store, &edit.nickname)?, edit),

@@ -10,7 +10,7 @@ mod gather;
 use flowrun_connections::{Endpoint, partition_of};
 use flowrun_iam::{MANAGED_POLICY_CHARS, Policy, format};
 
-pub(super) use self::gather::{Flows, Needed, Request};
+pub(super) use self::gather::{Flows, Needed, OfFlow, Request};
 use super::connections::{
     Asker,
     trust::{self, Instructions},

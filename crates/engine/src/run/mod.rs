@@ -26,6 +26,7 @@ pub use error::RunError;
 pub use event::{CardState, Counts, RunEvent, RunReport, RunStatus};
 pub use inputs::{InputProblem, InvalidInputs, Subject};
 pub use journal::{Journal, JournalError, NullJournal, Record, Ticket};
+pub use narrowed::session_scopes;
 pub use secrets::SecretSource;
 
 use self::{

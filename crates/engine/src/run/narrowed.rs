@@ -73,6 +73,22 @@ impl Narrowed {
     }
 }
 
+/// The scopes of the sessions that a run opens for one connection of its flow, each with what it is
+/// needed for as its permissions: one, or where one session cannot hold it all, one a card.
+pub fn session_scopes(
+    store: &dyn Connections,
+    connection: &ConnectionRef,
+    needed: &[CardPermission],
+) -> Vec<Scope> {
+    match Scopes::of(store, connection, needed.to_vec()) {
+        Scopes::Shared(scope) => vec![scope],
+        Scopes::ByCard(mut scopes) => {
+            let cards = needed.iter().map(|needed| needed.id);
+            cards.filter_map(|card| scopes.remove(&card)).collect()
+        }
+    }
+}
+
 impl Scopes {
     fn of(
         store: &dyn Connections,

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::{
     Asker, change, list,
+    needs::{Asking, Needs},
     new::{base, external_id_failed, invalid},
     new_http::OF_HTTP,
     rotate, say_done, test,
@@ -216,28 +217,44 @@ fn refuse_what_holds_for_all(arguments: &AddMember) -> Result<(), Exit> {
 }
 
 /// Proves all members, and ends as the worst of them.
-pub(super) fn prove(asker: &Asker, members: &[&Connection], as_data: bool) -> Exit {
+pub(super) fn prove(
+    asker: &Asker,
+    members: &[&Connection],
+    asking: &Asking,
+    as_data: bool,
+) -> Exit {
     let mut proven = Vec::new();
     for member in members {
         let proof = asker.prove(member);
+        let mut needs = Needs::default();
         if let Ok(proof) = &proof {
             test::remember(member, proof);
+            needs = asking.ask(asker, member, proof);
         }
         if !as_data {
             tell(member, &proof);
+            if !needs.are_met() {
+                needs.tell(member);
+            }
         }
-        proven.push((member, proof));
+        proven.push((member, proof, needs));
     }
     let good = proven
         .iter()
-        .filter(|(member, proof)| {
+        .filter(|(member, proof, needs)| {
             let verdict = proof.as_ref().map(|proof| &proof.verdict);
-            verdict.is_ok_and(|verdict| verdict.is_good() || verdict.is_accepted(member))
+            let is_good = verdict
+                .is_ok_and(|verdict| verdict.is_good() || verdict.is_accepted(member));
+            is_good && needs.are_met()
         })
         .count();
     if as_data {
-        let told = proven.iter().map(|(member, proof)| match proof {
-            Ok(proof) => test::as_json(member, proof),
+        let told = proven.iter().map(|(member, proof, needs)| match proof {
+            Ok(proof) => {
+                let mut data = test::as_json(member, proof);
+                needs.add_to(member, &mut data);
+                data
+            }
             Err(failure) => test::failure_json(member, failure),
         });
         render::print(&format!("{:#}\n", Json::Array(told.collect())));

@@ -8,13 +8,21 @@ use flowrun_connections::{
 };
 use serde_json::{Value as Json, json};
 
-use super::Asker;
+use super::{
+    Asker,
+    needs::{Asking, Needs},
+};
 use crate::{
     exit::Exit,
     render::{self, DIM, ERROR, GOOD, WARNING, plain},
 };
 
-pub(super) fn run(asker: &Asker, connection: &Connection, as_data: bool) -> Result<Exit, Exit> {
+pub(super) fn run(
+    asker: &Asker,
+    connection: &Connection,
+    asking: &Asking,
+    as_data: bool,
+) -> Result<Exit, Exit> {
     let proof = match asker.prove(connection) {
         Ok(proof) => proof,
         Err(failure) => {
@@ -24,12 +32,17 @@ pub(super) fn run(asker: &Asker, connection: &Connection, as_data: bool) -> Resu
     };
     remember(connection, &proof);
     if as_data {
-        render::print(&format!("{:#}\n", as_json(connection, &proof)));
-    } else {
-        render::print(&told(connection, &proof));
-        tell_problem(connection, &proof.verdict);
+        let needs = asking.ask(asker, connection, &proof);
+        let mut data = as_json(connection, &proof);
+        needs.add_to(connection, &mut data);
+        render::print(&format!("{data:#}\n"));
+        return Ok(exit_of(connection, &proof.verdict, &needs));
     }
-    Ok(exit_of(connection, &proof.verdict))
+    render::print(&told(connection, &proof));
+    tell_problem(connection, &proof.verdict);
+    let needs = asking.ask(asker, connection, &proof);
+    needs.tell(connection);
+    Ok(exit_of(connection, &proof.verdict, &needs))
 }
 
 /// Says what is wrong with a role; of one that a person has accepted, as a warning.
@@ -43,8 +56,9 @@ pub(super) fn tell_problem(connection: &Connection, verdict: &Verdict) {
     }
 }
 
-fn exit_of(connection: &Connection, verdict: &Verdict) -> Exit {
-    if verdict.is_good() || verdict.is_accepted(connection) {
+fn exit_of(connection: &Connection, verdict: &Verdict, needs: &Needs) -> Exit {
+    let is_good = verdict.is_good() || verdict.is_accepted(connection);
+    if is_good && needs.are_met() {
         Exit::Done
     } else {
         Exit::Connection
@@ -221,7 +235,7 @@ pub(super) fn as_json(connection: &Connection, proof: &Proof) -> Json {
     })
 }
 
-fn error_json(failure: &CardError) -> Json {
+pub(super) fn error_json(failure: &CardError) -> Json {
     json!({
         "kind": failure.kind.name(),
         "message": failure.message,

@@ -55,7 +55,7 @@ pub(in crate::commands) struct Needed {
     /// The name of its kind.
     pub(super) kind: String,
     /// As the store defines it; `None` where it is yet to be made.
-    pub(super) connection: Option<Connection>,
+    pub(in crate::commands) connection: Option<Connection>,
     /// The folder that sees it.
     pub(super) folder: PathBuf,
     /// What the cards need.
@@ -64,6 +64,15 @@ pub(in crate::commands) struct Needed {
     pub(super) from: Vec<From>,
     /// Other members of its set that need the same.
     pub(super) alike: Vec<String>,
+}
+
+/// What one flow needs under a connection.
+pub(in crate::commands) struct OfFlow<'f> {
+    /// Its file, as it was named.
+    pub(in crate::commands) file: &'f str,
+    /// Its id.
+    pub(in crate::commands) flow: &'f str,
+    pub(in crate::commands) needed: Vec<CardPermission>,
 }
 
 /// Where a permission comes from.
@@ -186,6 +195,21 @@ impl Flows {
             }
         }
         Ok(found)
+    }
+
+    /// What is needed, flow by flow.
+    pub(in crate::commands) fn of(&self, needed: &Needed) -> Vec<OfFlow<'_>> {
+        let flows = self.flows.iter().enumerate().map(|(index, flow)| OfFlow {
+            file: flow.source.name(),
+            flow: flow.plan.id(),
+            needed: needed
+                .from
+                .iter()
+                .filter(|from| from.flow == index)
+                .map(|from| from.needed.clone())
+                .collect(),
+        });
+        flows.filter(|flow| !flow.needed.is_empty()).collect()
     }
 
     /// The source that a permission's spans point into.
