@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod environments;
+mod faults;
 mod making;
 mod managing;
 mod needs;

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use super::*;
 
 /// An account with a role of few rights, a bucket that denies some, and another account's buckets.
-const SEED: &str = r#"
+pub(crate) const SEED: &str = r#"
 region: eu-central-1
 account: "111111111111"
 operator: flowrun
@@ -79,7 +79,7 @@ accounts:
               Resource: ["arn:aws:s3:::open", "arn:aws:s3:::open/*"]
 "#;
 
-const ROLES: &str = "\
+pub(crate) const ROLES: &str = "\
 few:
   type: aws_s3
   role_arn: arn:aws:iam::222222222222:role/few
@@ -206,7 +206,7 @@ fn what_is_missing_is_told_with_the_policy_that_is_in_the_way() {
       ✗ s3:ListBucket on arn:aws:s3:::nowhere: the bucket does not exist  request_id: REQUEST
       ? the bucket open is not of the account 222222222222: make sure that you know whose it is
     -- stderr
-    error[permission_denied]: 5 of the 11 needs of the flows are not met
+    error[permission_denied]: needs of the flows that are not met: 5 of 11
       connection: few
       role_arn: arn:aws:iam::222222222222:role/few
     help: ask the bucket's owner to take the deny out of the bucket policy; `flowrun policy lacking.yaml --for few` prints the permission policy that its role or user needs; take the deny out of the permission policy; ask the bucket's owner to allow it in the bucket policy, which a bucket of another account needs beside the policy of the role; check the names of the buckets, or let a flow make them
@@ -336,7 +336,7 @@ cards:
       ✗ s3:AbortMultipartUpload on arn:aws:s3:::vault/a.txt: the permission policy of the identity does not allow it  request_id: REQUEST
       ? the bucket reports is not of the account 111111111111: make sure that you know whose it is
     -- stderr
-    error[permission_denied]: 3 of the 4 needs of the flows are not met
+    error[permission_denied]: needs of the flows that are not met: 3 of 4
       connection: plain
     help: ask the bucket's owner to allow it in the bucket policy, which a bucket of another account needs beside the policy of the role; `flowrun policy read.yaml --for plain` prints the permission policy that its role or user needs
     ");
@@ -451,7 +451,7 @@ cards:
       region    eu-central-1
       endpoint  http://127.0.0.1:PORT
     -- stderr
-    error[permission_denied]: 1 of the 2 needs of the flows are not met
+    error[permission_denied]: needs of the flows that are not met: 1 of 2
       connection: team/222222222222
       role_arn: arn:aws:iam::222222222222:role/few
     help: `flowrun policy walk.yaml --for team/222222222222` prints the permission policy that its role or user needs

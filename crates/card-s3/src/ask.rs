@@ -235,12 +235,12 @@ async fn bucket_answers(
         };
         asked.push((*index, asked_one));
     }
-    let may_list = asked.iter().any(|(_, asked)| {
-        asked.need.action == "s3:ListBucket" && matches!(asked.answer, Answer::Allowed)
-    });
-    if !may_list {
+    let is_doubtful = |(_, asked): &(usize, Asked)| asked.answer.is_doubtful(asked.need.action);
+    if asked.iter().any(is_doubtful) && !may_list(s3, bucket).await {
         for (_, asked) in &mut asked {
-            asked.answer.doubt(asked.need.action);
+            if asked.answer.is_doubtful(asked.need.action) {
+                asked.answer = Answer::NotAsked(NotAsked::Hidden);
+            }
         }
     }
     let is_foreign = match (allowed, account) {
@@ -251,6 +251,18 @@ async fn bucket_answers(
         _ => None,
     };
     OfBucket { asked, is_foreign }
+}
+
+/// Whether S3 tells of objects that are not there.
+async fn may_list(s3: &S3, bucket: &str) -> bool {
+    let need = Need {
+        action: "s3:ListBucket",
+        resource: Resource::bucket(&Text::Known(bucket.to_owned())),
+    };
+    match Question::of(bucket, &need) {
+        Some(question) => matches!(question.ask(s3, None).await.0, Answer::Allowed),
+        None => false,
+    }
 }
 
 /// Notes how far the clocks are apart.

@@ -337,7 +337,7 @@ impl S3 {
         let date = response.headers().get("date");
         match date.and_then(|date| ClockDrift::of(date, self.now())) {
             Some(drift) => format!(
-                "the clock of this machine is {drift} that of S3: {}",
+                "the clock of this machine is {drift} that of S3; {}",
                 ClockDrift::HELP
             ),
             None => ClockDrift::HELP.to_owned(),

@@ -32,7 +32,7 @@ impl ClockDrift {
     }
 
     /// What to do about it.
-    pub const HELP: &'static str = "set the clock of this machine, best by a time service such as NTP: AWS refuses requests that \
+    pub const HELP: &'static str = "set the clock, best by a time service such as NTP: AWS refuses requests that \
          are signed more than five minutes off";
 }
 

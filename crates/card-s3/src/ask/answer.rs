@@ -92,19 +92,22 @@ impl Answer {
         let code = error.code.as_deref().unwrap_or_default();
         let is_read = action.starts_with("s3:GetObject");
         match (error.kind, code) {
-            (ErrorKind::NotFound, "NoSuchBucket") => Answer::NoBucket,
-            // S3 judges before it looks for what is asked about, and before conditions, the range
-            // and the key of an object.
-            (ErrorKind::NotFound | ErrorKind::PreconditionFailed, _) => Answer::Allowed,
-            (_, "InvalidRange") => Answer::Allowed,
-            (_, "InvalidRequest") if is_read => Answer::Allowed,
+            (_, "NoSuchBucket") => Answer::NoBucket,
+            // S3 judges before it looks for what is asked about, and before the range, the storage
+            // class and the key of an object.
             (
                 _,
-                "NoSuchTagSet"
-                | "NoSuchBucketPolicy"
-                | "NoSuchLifecycleConfiguration"
+                "NoSuchKey"
+                | "NoSuchVersion"
+                | "NoSuchUpload"
+                | "InvalidRange"
+                | "InvalidObjectState"
+                | "ObjectLockConfigurationNotFoundError"
+                | "NoSuchObjectLockConfiguration"
+                | "NoSuchTagSet"
                 | "ServerSideEncryptionConfigurationNotFoundError",
             ) => Answer::Allowed,
+            (_, "InvalidRequest" | "MethodNotAllowed") if is_read => Answer::Allowed,
             (ErrorKind::PermissionDenied, _) => {
                 let denial = Denial::of(action, message);
                 // The object itself may be read: it is not there, and the bucket not listed.
@@ -121,18 +124,13 @@ impl Answer {
         }
     }
 
-    /// Takes back a denial that may come of an object that is not there: the bucket may not be
-    /// listed, and S3 does not say what it denies.
-    pub(super) fn doubt(&mut self, action: &str) {
-        let is_read = action.starts_with("s3:GetObject");
-        if let Answer::Denied(Denial {
-            layer: None,
-            instead: None,
-            ..
-        }) = self
-            && is_read
-        {
-            *self = Answer::NotAsked(NotAsked::Hidden);
+    /// Whether it is a denial that may come of an object that is not there, because S3 does not say
+    /// what it denies.
+    pub(super) fn is_doubtful(&self, action: &str) -> bool {
+        let is_bare = |denial: &Denial| denial.layer.is_none() && denial.instead.is_none();
+        match self {
+            Answer::Denied(denial) => is_bare(denial) && action.starts_with("s3:GetObject"),
+            _ => false,
         }
     }
 }

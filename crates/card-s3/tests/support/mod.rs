@@ -56,6 +56,12 @@ impl Sessions {
     }
 }
 
+impl Sessions {
+    pub(crate) fn get(&self, nickname: &str) -> Arc<AwsSession> {
+        Arc::clone(&self.0.lock().unwrap()[nickname])
+    }
+}
+
 impl Connections for Sessions {
     fn info(&self, _: &str) -> Option<ConnectionInfo> {
         None

@@ -118,9 +118,10 @@ impl Asking {
             .iter()
             .filter(|one| one.name == connection.nickname);
         for of_flow in mine.flat_map(|needed| flows.of(needed)) {
-            let asked = asker
+            let mut asked = asker
                 .runtime
                 .block_on(Box::pin(flow_needs(asker, connection, &of_flow, account)));
+            asked.region.clone_from(&proof.region);
             needs.asked.push(asked);
         }
         needs.was_asked = true;
@@ -140,6 +141,8 @@ pub(super) struct Needs {
 /// What one flow needs.
 struct OfOne {
     file: String,
+    /// The region of the connection.
+    region: Option<String>,
     asked: Vec<Asked>,
     /// Those of them that only flowrun's own session policy keeps from.
     own: Vec<Need>,
@@ -159,6 +162,7 @@ async fn flow_needs(
 ) -> OfOne {
     let mut one = OfOne {
         file: of_flow.file.to_owned(),
+        region: None,
         asked: Vec::new(),
         own: Vec::new(),
         foreign: BTreeSet::new(),

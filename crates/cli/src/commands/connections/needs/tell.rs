@@ -136,9 +136,14 @@ impl Needs {
             ),
             (missing, _) => {
                 let all: usize = self.asked.iter().map(|one| one.asked.len()).sum();
+                let is_denied = |(_, asked): (_, &Asked)| matches!(asked.answer, Answer::Denied(_));
+                let kind = match self.each().any(is_denied) {
+                    true => ErrorKind::PermissionDenied,
+                    false => ErrorKind::Connection,
+                };
                 CardError::new(
-                    ErrorKind::PermissionDenied,
-                    format!("{missing} of the {all} needs of the flows are not met"),
+                    kind,
+                    format!("needs of the flows that are not met: {missing} of {all}"),
                 )
             }
         };
@@ -270,7 +275,7 @@ fn told(connection: &Connection, one: &OfOne, asked: &Asked) -> Told {
         Answer::NoBucket => plain("no_bucket", Some("the bucket does not exist".to_owned())),
         Answer::Elsewhere(region) => Told {
             region: Some(region.clone()),
-            ..plain("elsewhere", Some(elsewhere(connection, region)))
+            ..plain("elsewhere", Some(elsewhere(one, region)))
         },
         Answer::NotAsked(NotAsked::Hidden) => plain(
             "not_asked",
@@ -285,9 +290,8 @@ fn told(connection: &Connection, one: &OfOne, asked: &Asked) -> Told {
     }
 }
 
-fn elsewhere(connection: &Connection, region: &str) -> String {
-    let own = connection.aws().and_then(|aws| aws.region.clone());
-    match own {
+fn elsewhere(one: &OfOne, region: &str) -> String {
+    match &one.region {
         Some(own) => format!("the bucket is in {region}, and the connection in {own}"),
         None => format!("the bucket is in {region}, and the connection is not"),
     }
@@ -300,7 +304,7 @@ fn denied(connection: &Connection, denial: &Denial) -> Told {
         (Some(Layer::Identity), false) => ("identity", "the permission policy of the identity"),
         (Some(Layer::Resource), _) if denial.is_of_a_key() => ("key", "the key policy"),
         (Some(Layer::Resource), _) => ("bucket", "the bucket policy"),
-        (Some(Layer::Session), _) => ("session", "the session policy of the base credentials"),
+        (Some(Layer::Session), _) => ("session", "a session policy"),
         (Some(Layer::Other(name)), _) => (name.as_str(), name.as_str()),
         _ => ("", ""),
     };
