@@ -1,4 +1,4 @@
-//! The S3 cards and the transfer code under them.
+//! The S3 cards, the transfer code under them, and [asking](ask) S3 what a session may do.
 //!
 //! Each card is one file under `cards`; what moves bytes stands under `transfer`. Names are those
 //! of the S3 API in snake case, in inputs, outputs and errors alike. ETags are given without the

@@ -258,7 +258,7 @@ async fn what_tells_nothing_is_no_yes() {
     }
     let text = undated(&text);
     assert_snapshot!(text, @r#"
-    2 requests
+    3 requests
     s3:GetObject on arn:aws:s3:::in/*: NotAsked(Hidden)
     s3:PutObject on arn:aws:s3:::in/*: Denied(Denial { layer: None, is_explicit: false, instead: None })
 
@@ -297,6 +297,10 @@ async fn what_tells_nothing_is_no_yes() {
     2 requests
     s3:GetObject on arn:aws:s3:::in/*: unclear: unavailable: S3 refused GetObject: InternalError: Said so
     s3:PutObject on arn:aws:s3:::in/*: unclear: unavailable: S3 refused UploadPart: InternalError: Said so
+
+    2 requests
+    s3:GetObject on arn:aws:s3:::in/*: unclear: not_found: the object does not exist
+    s3:PutObject on arn:aws:s3:::in/*: unclear: not_found: the object does not exist
 
     2 requests
     s3:GetObject on arn:aws:s3:::in/*: unclear: connection: S3 refused GetObject: InvalidAccessKeyId: Said so
