@@ -12,7 +12,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::{RequestId, RequestIdExt},
 };
-use flowrun_card::{CardError, ErrorKind, Resource, Text};
+use flowrun_card::{CardError, ErrorKind, Resource, Text, shorten};
 use flowrun_connections::ClockDrift;
 
 use crate::client::S3;
@@ -400,12 +400,8 @@ fn reason(text: &str) -> String {
 
 /// A text from outside, fit for one line of a message.
 fn clean(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_SERVER_TEXT)
-        .collect();
-    text.trim().trim_end_matches('.').to_owned()
+    let text = text.replace(char::is_control, " ");
+    shorten(text.trim().trim_end_matches('.'), MAX_SERVER_TEXT)
 }
 
 /// The error of an answer that lacks what S3 always gives.
@@ -472,6 +468,9 @@ mod tests {
     #[test]
     fn text_of_a_server_fits_one_line() {
         assert_eq!(clean("Access\r\nDenied."), "Access  Denied");
-        assert_eq!(clean(&"x".repeat(1_000)).len(), MAX_SERVER_TEXT);
+        assert_eq!(
+            clean(&"x".repeat(1_000)),
+            format!("{}…", "x".repeat(MAX_SERVER_TEXT))
+        );
     }
 }

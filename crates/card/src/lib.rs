@@ -37,7 +37,7 @@ pub use function::{
     ParameterKind,
 };
 pub use permissions::{Partial, PartialConnection, Permission, Permissions, Piece, Resource, Text};
-pub use redact::{MASK, MIN_SECRET, Redacting, Redactor};
+pub use redact::{MASK, MIN_SECRET, Redacting, Redactor, shorten};
 pub use registry::{Entry, Registry, RegistryError};
 pub use requests::{Request, Requests};
 pub use schema::{

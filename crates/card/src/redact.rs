@@ -1,7 +1,9 @@
 //! Takes secrets out of what is about to be shown or written, by their value in every form that
 //! they are likely to have there.
 
+mod cut;
 mod forms;
+mod layers;
 mod patterns;
 mod stream;
 
@@ -14,6 +16,8 @@ use std::{
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use cut::CUT;
+pub use cut::shorten;
 pub use stream::Redacting;
 
 use crate::Secret;
@@ -41,8 +45,8 @@ const START: usize = 24;
 /// A secret is found as it is and in base64 (wherever it starts in the encoded data, both
 /// alphabets), percent-encoding, JSON and XML escapes, shell quotes and hexadecimal; of one that
 /// has several lines each line of at least 8 bytes too, of a JSON document each text in it, of
-/// base64 what it encodes. Not found are parts of it, other encodings such as compression, and what
-/// was computed from it.
+/// base64 what it encodes. Where [`shorten`] cut a text within a secret, its start is found too. Not
+/// found are other parts of it, other encodings such as compression, and what was computed from it.
 ///
 /// ```
 /// use flowrun_card::{Redactor, Secret};
@@ -72,10 +76,11 @@ struct Entry {
 
 /// Finds every form of every secret.
 struct Finder {
-    /// Of the starts of the forms, in their order.
+    /// Of the starts of the forms, in their order, and of [`CUT`] after them.
     automaton: AhoCorasick,
+    /// In the order of their bytes.
     forms: Vec<Vec<u8>>,
-    /// The length of the longest form.
+    /// The length of the longest form, and of what stands where it was cut.
     longest: usize,
 }
 
@@ -135,16 +140,21 @@ impl Redactor {
     /// A text that is data, such as an output: without the secrets.
     pub fn data<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.finder() {
-            Some(finder) => finder.mask(text),
+            Some(finder) => mask(text, finder.ranges(text.as_bytes())),
             None => Cow::Borrowed(text),
         }
     }
 
-    /// A text that is shown to people, such as an error or a line of a log: without the secrets, and
-    /// without what looks like a credential whoever it belongs to: access key ids, signatures and
-    /// tokens of presigned URLs, authorization headers, private keys.
+    /// A text that is shown to people, such as an error or a line of a log: without the secrets, also
+    /// where up to four layers of escapes hide them, and without what looks like a credential whoever
+    /// it belongs to: access key ids, signatures and tokens of presigned URLs, authorization headers,
+    /// private keys.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.data(text) {
+        let masked = match self.finder() {
+            Some(finder) => mask(text, finder.ranges_in_layers(text.as_bytes())),
+            None => Cow::Borrowed(text),
+        };
+        match masked {
             Cow::Borrowed(text) => patterns::mask(text),
             Cow::Owned(text) => Cow::Owned(patterns::mask(&text).into_owned()),
         }
@@ -162,8 +172,9 @@ impl Finder {
         let mut forms: Vec<Vec<u8>> = entries.flat_map(|entry| entry.forms.to_vec()).collect();
         forms.sort_unstable();
         forms.dedup();
-        let longest = forms.iter().map(Vec::len).max()?;
+        let longest = forms.iter().map(Vec::len).max()?.saturating_add(CUT.len());
         let starts = forms.iter().map(|form| form.get(..START).unwrap_or(form));
+        let starts = starts.chain([CUT.as_bytes()]);
         // Only overlapping search finds a secret that begins within another. An automaton that
         // cannot be built would need more than 2^31 states: the bounds allow a fraction of that.
         let automaton = AhoCorasick::builder()
@@ -183,39 +194,60 @@ impl Finder {
         let mut ranges: Vec<(usize, usize)> = self
             .automaton
             .find_overlapping_iter(bytes)
-            .filter_map(|found| {
-                let form = self.forms.get(found.pattern().as_usize())?;
-                let end = found.start().checked_add(form.len())?;
-                (bytes.get(found.start()..end)? == form.as_slice()).then_some((found.start(), end))
+            .filter_map(|found| match self.forms.get(found.pattern().as_usize()) {
+                Some(form) => {
+                    let length = cut::whole_or_cut(bytes.get(found.start()..)?, form)?;
+                    Some((found.start(), found.start().checked_add(length)?))
+                }
+                None => {
+                    let length = cut::start_before(bytes.get(..found.start())?, &self.forms)?;
+                    Some((found.start().checked_sub(length)?, found.start()))
+                }
             })
             .collect();
-        ranges.sort_unstable();
-        ranges.dedup_by(|next, last| {
-            let joins = next.0 < last.1;
-            if joins {
-                last.1 = last.1.max(next.1);
-            }
-            joins
-        });
+        join(&mut ranges);
         ranges
     }
 
-    fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let ranges = self.ranges(text.as_bytes());
-        if ranges.is_empty() {
-            return Cow::Borrowed(text);
+    /// The same, also under layers of escapes.
+    fn ranges_in_layers(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
+        let mut ranges = self.ranges(bytes);
+        for layer in layers::of(bytes) {
+            let found = self.ranges(&layer.bytes).into_iter();
+            ranges.extend(found.filter_map(|range| layer.in_the_whole(range)));
         }
-        let mut masked = Vec::with_capacity(text.len());
-        let mut at = 0;
-        for (start, end) in ranges {
-            masked.extend_from_slice(text.as_bytes().get(at..start).unwrap_or_default());
-            masked.extend_from_slice(MASK.as_bytes());
-            at = end;
-        }
-        masked.extend_from_slice(text.as_bytes().get(at..).unwrap_or_default());
-        // What base64 encodes may be any bytes, so that a range may end within a character.
-        Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
+        join(&mut ranges);
+        ranges
     }
+}
+
+/// Puts ranges in order, and those that overlap together.
+fn join(ranges: &mut Vec<(usize, usize)>) {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, last| {
+        let joins = next.0 < last.1;
+        if joins {
+            last.1 = last.1.max(next.1);
+        }
+        joins
+    });
+}
+
+/// The text with a mask for each of these ranges.
+fn mask(text: &str, ranges: Vec<(usize, usize)>) -> Cow<'_, str> {
+    if ranges.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = Vec::with_capacity(text.len());
+    let mut at = 0;
+    for (start, end) in ranges {
+        masked.extend_from_slice(text.as_bytes().get(at..start).unwrap_or_default());
+        masked.extend_from_slice(MASK.as_bytes());
+        at = end;
+    }
+    masked.extend_from_slice(text.as_bytes().get(at..).unwrap_or_default());
+    // What base64 encodes may be any bytes, so that a range may end within a character.
+    Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use aws_types::{
     os_shim_internal::{Env, Fs},
     region::Region,
 };
-use flowrun_card::{CardError, ErrorKind};
+use flowrun_card::{CardError, ErrorKind, shorten};
 
 use crate::{
     AwsConnection, AwsS3Definition, Base, Endpoint, SandboxPort, SecretPlace, SecretSource,
@@ -486,7 +486,7 @@ fn chain(error: &dyn Error) -> String {
         }
         source = cause.source();
     }
-    text.chars().take(LONGEST).collect()
+    shorten(&text, LONGEST)
 }
 
 /// The last cause of an error, which tells most, as the end of a sentence.
@@ -494,7 +494,7 @@ pub(crate) fn last(error: &(dyn Error + 'static)) -> String {
     let cause = std::iter::successors(Some(error), |error| (*error).source()).last();
     let text = cause.map(ToString::to_string).unwrap_or_default();
     let text = without_number(&text).trim_end_matches('.');
-    let text: String = text.chars().take(LONGEST).collect();
+    let text = shorten(text, LONGEST);
     let mut chars = text.chars();
     match (chars.next(), chars.clone().next()) {
         // Not the start of an acronym.

@@ -17,7 +17,7 @@ use aws_sdk_sts::{
 };
 use aws_smithy_async::time::SharedTimeSource;
 use aws_types::{SdkConfig, request_id::RequestId};
-use flowrun_card::{CardError, ErrorKind};
+use flowrun_card::{CardError, ErrorKind, shorten};
 
 pub(crate) use self::probe::Probed;
 use crate::{
@@ -411,8 +411,8 @@ impl Role {
             Some(id) => message.replace(id.as_str(), "(external id)"),
             None => message.to_owned(),
         };
-        let message: String = message.chars().take(LONGEST_REASON).collect();
-        format!(": {}", message.trim_end_matches('.'))
+        let message = message.trim_end_matches('.');
+        format!(": {}", shorten(message, LONGEST_REASON))
     }
 }
 

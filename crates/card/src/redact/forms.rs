@@ -8,7 +8,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::MIN_SECRET;
+use super::{MIN_SECRET, layers};
 use crate::Secret;
 
 /// The shortest line, and the shortest text in a document, that is looked for by itself, in bytes.
@@ -84,6 +84,8 @@ fn texts(document: &serde_json::Value, parts: &mut Vec<Vec<u8>>) {
 
 fn encoded(part: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![part.to_vec()];
+    // What looks like an escape in it goes when escapes are taken off a text.
+    forms.extend(layers::of(part).map(|layer| layer.bytes));
     for engine in &BASE64 {
         forms.extend((0..3).map(|shift| base64(engine, part, shift).into_bytes()));
     }

@@ -8,6 +8,7 @@ use base64::{
     },
 };
 use proptest::prelude::*;
+use standard::STANDARD as BASE64;
 
 use super::*;
 
@@ -40,6 +41,31 @@ fn a_secret_goes_in_every_form() {
     }
     check("k3y-k3y", "6b33792D6b3379", "6b33792D6b3379");
     check("k3y-k3y", "6b33792d6b3379 6B33792D6B3379", "*** ***");
+}
+
+#[test]
+fn a_secret_under_layers_of_escapes_goes_from_what_is_shown() {
+    let xml = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    for secret in ["a/b+c \"d'<é>&", "p%41ss&lt;w\\x41rd\"", "plain-secret"] {
+        let redactor = redactor(&[secret]);
+        for text in [
+            json(&json(secret)),
+            json(&xml(&json(secret))),
+            format!("{:?}", xml(&xml(&json(secret)))),
+            format!("{:?}", json(&BASE64.encode(format!("ab{secret}ab")))),
+        ] {
+            let text = format!("<a>{text}</a>");
+            let masked = redactor.text(&text);
+            assert!(masked.contains(MASK), "{text} {masked}");
+            let left = masked.trim_matches(|c: char| "<a>/\"\\&quot;amp".contains(c));
+            assert!(left.len() <= MASK.len() + 12, "{text} {masked}");
+        }
+    }
+    let redactor = redactor(&["some \"secret\""]);
+    let text = r#"{"a":"<x>&amp;\\n %41 some \\\"secret\\\" \u0041 </x>"}"#;
+    let expect = r#"{"a":"<x>&amp;\\n %41 *** \u0041 </x>"}"#;
+    assert_eq!(redactor.text(text), expect);
 }
 
 #[test]
@@ -111,6 +137,56 @@ fn secrets_that_overlap_go_whole() {
     let redactor = redactor(&["abcdefgh", "efghijkl", "cdefgh"]);
     assert_eq!(redactor.data("<abcdefghijkl>"), "<***>");
     assert_eq!(redactor.data("abcdefghabcdefgh"), "******");
+}
+
+#[test]
+fn the_start_of_a_secret_goes_before_a_cut() {
+    let secret = "the-secret-of-many-words";
+    for (text, expect) in [
+        ("<the-s…>", "<the-s…>"),
+        ("<the-se…>", "<***…>"),
+        ("<the-secret-of-many-word…>", "<***…>"),
+        ("<the-secret-of-many-words…>", "<***…>"),
+        ("<the-secret…the-secret…>", "<***…***…>"),
+        ("<the-secret>", "<the-secret>"),
+        ("<the-secret-.…>", "<the-secret-.…>"),
+    ] {
+        check(secret, text, expect);
+    }
+    // Longer than the start that is looked for, and with what one shares it.
+    let [one, two] = ["one", "two"].map(|end| format!("{secret}-and-many-more-{end}"));
+    let redactor = redactor(&[&one, &two]);
+    for (text, expect) in [
+        (format!("<{secret}-and-…>"), "<***…>"),
+        (format!("<{secret}-and-many-more-t…>"), "<***…>"),
+        (
+            format!("<{secret}-and-many-more-x…>"),
+            "<the-secret-of-many-words-and-many-more-x…>",
+        ),
+    ] {
+        assert_eq!(redactor.data(&text), expect);
+        assert_eq!(streamed(&redactor, &text, &[5]), expect);
+    }
+}
+
+/// Wherever a text is cut, nothing of a secret is left that is worth something.
+#[test]
+fn no_part_of_a_secret_passes_where_a_text_is_cut() {
+    let secret = "c4n-a/r\"y<of&some'length+that=goes/on";
+    let redactor = redactor(&[secret]);
+    for (name, encode) in ENCODERS {
+        for before in ["", "a", "ab"] {
+            let text = encode(&format!("{before}{secret}"));
+            for most in 0..text.chars().count() {
+                let shown = shorten(&text, most);
+                let masked = redactor.data(&shown);
+                // Of base64 up to three letters depend on what stands before, and five are too few.
+                let left = masked.trim_end_matches('…').replace(MASK, "");
+                assert!(left.len() < 12, "{name} {most} {shown} {masked}");
+                assert_eq!(streamed(&redactor, &shown, &[3]), masked);
+            }
+        }
+    }
 }
 
 type Encoder = fn(&str) -> String;

@@ -9,6 +9,7 @@ use super::{
     Integer, Value, ValueError,
     read::{Bounds, Data},
 };
+use crate::shorten;
 
 /// The most values that one text makes: a million.
 const MAX_VALUES: usize = 1_000_000;
@@ -60,7 +61,7 @@ impl ValueError {
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && number.parse().ok().and_then(Integer::from_i128).is_none();
         is_lost.then(|| ValueError::Integer {
-            integer: number.chars().take(80).collect(),
+            integer: shorten(number, 80),
         })
     }
 }

@@ -13,6 +13,7 @@ use serde::{
 };
 
 use super::{Integer, List, Object, Value, ValueError, handover};
+use crate::shorten;
 
 /// Reads a Rust value. Files, connections and nested [`Value`]s come through as they are.
 ///
@@ -362,7 +363,7 @@ impl<'de> Visitor<'de> for Data<'_> {
         let mut object = Object::new();
         while let Some(name) = fields.next_key::<String>()? {
             if object.get(&name).is_some() {
-                let name: String = name.chars().take(80).collect();
+                let name = shorten(&name, 80);
                 return Err(A::Error::custom(format_args!(
                     "the key `{name}` stands twice in one object"
                 )));

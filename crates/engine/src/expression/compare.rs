@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use flowrun_card::{Format, Integer, List, Type, TypeKind, Value, parse_duration};
+use flowrun_card::{Format, Integer, List, Type, TypeKind, Value, parse_duration, shorten};
 
 /// What two values are compared by; decided from their types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,11 +224,7 @@ fn unlike(value: &Value, expected: &str) -> String {
 
 /// A text as messages show it.
 pub(super) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 60;
-    if text.chars().nth(SHOWN).is_none() {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN).chain(['…']).collect()
+    shorten(text, 60)
 }
 
 /// Numbers are finite: see `Value::Number`.

@@ -1,6 +1,8 @@
 //! The form of ids: a lower-case letter, then lower-case letters, digits, `_` or `-`, at most 63
 //! in all. Flows, cards, inputs, connections, secrets, vars, items and outputs are named alike.
 
+use flowrun_card::shorten;
+
 /// The most characters of an id.
 const MAX_LENGTH: usize = 63;
 
@@ -70,7 +72,7 @@ pub(super) fn problem(id: &str, what: What) -> Option<Problem> {
         });
     }
     let reason = reason(id)?;
-    let shown: String = id.chars().take(MAX_LENGTH).collect();
+    let shown = shorten(id, MAX_LENGTH);
     Some(Problem {
         message: format!("`{shown}` is no id: {reason}"),
         help: suggestion(id, what).map(|id| format!("write `{id}`")),

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use flowrun_card::shorten;
+
 use super::error::MachineError;
 use super::program::Program;
 
@@ -110,7 +112,7 @@ impl FromStr for Address {
         match steps {
             Some(steps) => Ok(Self { steps }),
             None => Err(MachineError::Address {
-                text: text.chars().take(200).collect(),
+                text: shorten(text, 200),
             }),
         }
     }

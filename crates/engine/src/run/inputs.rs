@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
-use flowrun_card::{ConnectionRef, Connections, FileRef, TypeKind, Value, ValueError};
+use flowrun_card::{ConnectionRef, Connections, FileRef, TypeKind, Value, ValueError, shorten};
 
 use super::{
     evaluate::{Globals, View, guarded},
@@ -274,10 +274,9 @@ impl Plan {
                         TypeKind::List { .. } => r#"["a","b"]"#,
                         _ => r#"{"a":1}"#,
                     };
-                    let start: String = text.chars().take(MAX_SHOWN).collect();
-                    let more = if start.len() < text.len() { "…" } else { "" };
+                    let shown = shorten(text, MAX_SHOWN);
                     problem(
-                        format!("expected {}, found `{start}{more}`", input.ty),
+                        format!("expected {}, found `{shown}`", input.ty),
                         Some(format!("write it as JSON, such as `{example}`")),
                     )
                 }
