@@ -243,8 +243,8 @@ pub(super) fn prove(
         .iter()
         .filter(|(member, proof, needs)| {
             let verdict = proof.as_ref().map(|proof| &proof.verdict);
-            let is_good = verdict
-                .is_ok_and(|verdict| verdict.is_good() || verdict.is_accepted(member));
+            let is_good =
+                verdict.is_ok_and(|verdict| verdict.is_good() || verdict.is_accepted(member));
             is_good && needs.are_met()
         })
         .count();
