@@ -3,7 +3,7 @@
 //! What can be asked without doing it is: reads, and writes that S3 judges and then cannot carry
 //! out, such as a part of an upload that does not exist. The rest is said to be not asked.
 //!
-//! Bounds: [`MAX_QUESTIONS`] questions, [`AT_ONCE`] buckets at once, ten seconds an answer.
+//! Bounds: [`MAX_QUESTIONS`] questions, eight buckets at once, ten seconds an answer.
 
 mod answer;
 mod question;
