@@ -465,3 +465,34 @@ cards:
     0 of 2 are good
     ");
 }
+
+#[test]
+fn flows_too_wide_for_one_session_are_asked_card_by_card_or_not_at_all() {
+    let folder = asked();
+    let wide = |cards: usize| {
+        let cards: String = (0..cards)
+            .map(|number| {
+                format!(
+                    "  c{number}: {{ card: s3.list_objects, connection: from, with: {{ bucket: \
+                     a-bucket-with-a-name-that-leaves-no-room-for-others-{number:02} }} }}\n"
+                )
+            })
+            .collect();
+        format!("flow: wide\nconnections: {{ from: all }}\ncards:\n{cards}")
+    };
+    folder.write("wide.yaml", wide(40));
+    let told = folder.flowrun("connections test all --flow wide.yaml");
+    assert_eq!(told.code, Some(4), "{told}");
+    let lines = told.stdout.lines();
+    let asked = lines.filter(|line| line.contains(": the bucket does not exist"));
+    assert_eq!(asked.count(), 40, "{told}");
+    // A run is refused this, too.
+    folder.write("wide.yaml", wide(65));
+    let told = folder.flowrun("connections test all --flow wide.yaml");
+    assert_eq!(told.code, Some(4), "{told}");
+    assert_snapshot!(told.stderr(), @"
+    error[connection]: the session policy for what the flow needs has 4645 characters or more even with whole buckets, and STS takes at most 2048
+      connection: all
+    help: split the flow, so that a run uses fewer buckets under connection `all`; or use the whole role with `session_policy: off` in the connection
+    ");
+}
