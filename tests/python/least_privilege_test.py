@@ -104,6 +104,8 @@ class MotoJudge(Judge):
                 connection["role_arn"] = f"arn:aws:iam::{MOTO_ACCOUNT}:role/{nickname}"
                 connection["endpoint"] = self.url
                 connection["base"] = "environment"
+                # flowrun finds that out, and uses no such role unless a person says why.
+                connection["accept_unsafe"] = "moto takes a missing External ID for a right one"
                 self.external_ids[nickname] = connection["external_id"]
         file.write_text(yaml.safe_dump(connections), encoding="utf-8")
 
