@@ -75,11 +75,19 @@ fn in_own_process(test: &str, variables: &[(&str, &str)]) -> Option<PathBuf> {
 fn assume(folder: &Path, rest: &str) -> Result<String, String> {
     let sts = FakeSts::start(|_| assumed("ASIA1", "2100-01-01T00:00:00Z"));
     let rest = rest.replace("HERE", &sts.url);
-    let file =
-        format!("a: {{ type: aws_s3, role_arn: 'arn:aws:iam::111122223333:role/x', {rest} }}");
+    open(folder, "arn:aws:iam::111122223333:role/x", &rest, &sts.url)?;
+    let authorization = &sts.asked("AssumeRole")[0]["authorization"];
+    // AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, ...
+    let mut parts = authorization.split(['=', '/']).skip(1);
+    let (key, region) = (parts.next().unwrap(), parts.nth(1).unwrap());
+    Ok(format!("{key} in {region}"))
+}
+
+/// Opens a session of a connection with a role, which is known to be proven.
+fn open(folder: &Path, role: &str, rest: &str, sandbox: &str) -> Result<(), String> {
+    let file = format!("a: {{ type: aws_s3, role_arn: '{role}', {rest} }}");
     std::fs::write(folder.join(FILE_NAME), file).unwrap();
-    let sandbox = FakeSandbox::at(sts.url.clone());
-    let store = ConnectionStore::open(folder, None, Some(sandbox)).unwrap();
+    let store = ConnectionStore::open(folder, None, Some(FakeSandbox::at(sandbox))).unwrap();
     for connection in store.list() {
         proven(connection, SystemTime::now());
     }
@@ -95,16 +103,8 @@ fn assume(folder: &Path, rest: &str) -> Result<String, String> {
         .enable_all()
         .build()
         .unwrap();
-    match runtime.block_on(store.session(request)) {
-        Ok(_) => {
-            let authorization = &sts.asked("AssumeRole")[0]["authorization"];
-            // AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, ...
-            let mut parts = authorization.split(['=', '/']).skip(1);
-            let (key, region) = (parts.next().unwrap(), parts.nth(1).unwrap());
-            Ok(format!("{key} in {region}"))
-        }
-        Err(failure) => Err(failure.to_string()),
-    }
+    let opened = runtime.block_on(store.session(request));
+    opened.map(drop).map_err(|failure| failure.to_string())
 }
 
 const KEYS: [(&str, &str); 2] = [
@@ -345,6 +345,54 @@ fn proxies_of_the_environment_are_used_and_left_out() {
         .unwrap();
     let proof = runtime.block_on(store.prove(store.list().next().unwrap()));
     assert!(!proof.unwrap().verdict.is_good());
+}
+
+/// The partition of a role, what follows in its definition, and the host that is asked to assume it.
+/// <https://docs.aws.amazon.com/general/latest/gr/sts.html>
+const HOSTS: [(&str, &str, &str); 6] = [
+    ("aws", "region: eu-west-1", "sts.eu-west-1.amazonaws.com"),
+    (
+        "aws",
+        "region: us-east-1, fips: true",
+        "sts-fips.us-east-1.amazonaws.com",
+    ),
+    (
+        "aws",
+        "region: eu-west-1, dual_stack: true",
+        "sts.eu-west-1.api.aws",
+    ),
+    (
+        "aws",
+        "region: us-east-2, dual_stack: true, fips: true",
+        "sts-fips.us-east-2.api.aws",
+    ),
+    (
+        "aws-cn",
+        "region: cn-north-1",
+        "sts.cn-north-1.amazonaws.com.cn",
+    ),
+    (
+        "aws-us-gov",
+        "region: us-gov-west-1",
+        "sts.us-gov-west-1.amazonaws.com",
+    ),
+];
+
+#[test]
+fn each_partition_and_sort_of_endpoint_has_its_host() {
+    let (url, told) = proxy();
+    let variables = [&KEYS[..], &[("HTTPS_PROXY", &url)]].concat();
+    let test = "each_partition_and_sort_of_endpoint_has_its_host";
+    let Some(folder) = in_own_process(test, &variables) else {
+        let asked: Vec<String> = told.try_iter().collect();
+        let expect = HOSTS.map(|(_, _, host)| format!("CONNECT {host}:443 HTTP/1.1"));
+        assert_eq!(asked, expect);
+        return;
+    };
+    for (partition, rest, _) in HOSTS {
+        let role = format!("arn:{partition}:iam::111122223333:role/x");
+        open(&folder, &role, rest, "").unwrap_err();
+    }
 }
 
 #[test]
