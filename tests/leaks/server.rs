@@ -83,7 +83,9 @@ fn messages(canaries: &[Canary]) -> Vec<String> {
     }
     for (_, secret) in canaries {
         for shown in SHOWN {
-            messages.push(format!("{}{secret}", "x".repeat(shown - 20)));
+            for left in [16, 32] {
+                messages.push(format!("{}{secret}", "x".repeat(shown - left)));
+            }
         }
     }
     messages
@@ -170,8 +172,8 @@ type Answer = (u16, String, String);
 /// The next of the failures; then it denies.
 fn failure(request: &Request, is_sts: bool, messages: &[String], failed: &AtomicUsize) -> Answer {
     let at = failed.fetch_add(1, Relaxed);
-    match messages.get(at + 1) {
-        Some(_) => refusal(request, is_sts, 500, "InternalError", &messages[at]),
+    match messages.get(at) {
+        Some(message) => refusal(request, is_sts, 500, "InternalError", message),
         None => denial(request, is_sts, messages.last().unwrap()),
     }
 }
