@@ -15,8 +15,8 @@ use super::{
     server::{Mood, Server},
 };
 
-/// What is run, in this order, and the exit code. `RECIPIENT` is that of somebody else, `SERVER` one
-/// that works, and `FAILS` one that does not.
+/// What is run, in this order, and the exit code. `RECIPIENT` is that of somebody else, `SERVER` the
+/// server that works.
 const COMMANDS: &[(&str, i32)] = &[
     ("connections share me", 0),
     ("connections seal minio secret_access_key", 0),
@@ -31,6 +31,10 @@ const COMMANDS: &[(&str, i32)] = &[
     ("connections test role --json", 0),
     ("connections test role-fails", 4),
     ("connections test role-fails --json", 4),
+    ("connections test role --flow leaks.yaml", 0),
+    ("connections test role --flow leaks.yaml --json", 0),
+    ("connections test role-denied --flow denied.yaml", 4),
+    ("connections test role-denied --flow denied.yaml --json", 4),
     ("connections test minio", 0),
     ("connections test minio --json", 0),
     ("connections test bearer", 0),
@@ -109,9 +113,9 @@ cards:
 outputs: { all: "{{ cards.one }}" }
 "#;
 
-fn connections(works: &Server, no_sts: &Server, fails: &Server) -> String {
+fn connections([works, no_sts, no_s3, fails]: [&Server; 4]) -> String {
     let id = Server::EXTERNAL_ID;
-    let (works, no_sts, fails) = (&works.url, &no_sts.url, &fails.url);
+    let [works, no_sts, no_s3, fails] = [works, no_sts, no_s3, fails].map(|server| &server.url);
     let key = "access_key_id: AKIAIOSFODNN7EXAMPLE, secret_access_key: { env: BASE_KEY }";
     let role =
         "type: aws_s3, region: eu-central-1, role_arn: 'arn:aws:iam::222222222222:role/echo'";
@@ -119,6 +123,7 @@ fn connections(works: &Server, no_sts: &Server, fails: &Server) -> String {
         r#"# Of every kind.
 role: {{ {role}, external_id: {id}, endpoint: '{works}', {key}, session_token: {{ file: token.secret }} }}
 role-fails: {{ {role}, external_id: {id}x, endpoint: '{no_sts}', {key}, session_token: {{ file: token.secret }} }}
+role-denied: {{ {role}, external_id: {id}, endpoint: '{no_s3}', {key}, session_token: {{ file: token.secret }} }}
 minio:
   type: aws_s3
   region: eu-central-1
@@ -174,10 +179,18 @@ fn run(folder: &Folder, arguments: &str) -> Output {
 fn no_command_tells_a_secret() {
     let works = Server::telling(Mood::Well, &[BASE_KEY, ROLE_KEY, ROLE_TOKEN, ACCESS_TOKEN]);
     let no_sts = Server::telling(Mood::NoSts, &[BASE_KEY, BASE_TOKEN]);
+    let no_s3 = Server::telling(Mood::NoS3, &[BASE_KEY, ROLE_KEY, ROLE_TOKEN]);
     let fails = Server::telling(Mood::NoS3, &[BEARER]);
     let folder = Folder::empty();
     folder.write("leaks.yaml", FLOW);
-    folder.write("connections.yaml", connections(&works, &no_sts, &fails));
+    folder.write(
+        "denied.yaml",
+        FLOW.replace("role: role }", "role: role-denied }"),
+    );
+    folder.write(
+        "connections.yaml",
+        connections([&works, &no_sts, &no_s3, &fails]),
+    );
     folder.write("token.secret", BASE_TOKEN.1);
     folder.write("client.secret", CLIENT_SECRET.1);
     folder.write(

@@ -137,24 +137,20 @@ impl Redactor {
         known.finder.clone()
     }
 
-    /// A text that is data, such as an output: without the secrets.
+    /// A text that is data, such as an output: without the secrets, also where up to four layers of
+    /// escapes hide them, such as JSON in JSON.
     pub fn data<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.finder() {
-            Some(finder) => mask(text, finder.ranges(text.as_bytes())),
+            Some(finder) => mask(text, finder.ranges_in_layers(text.as_bytes())),
             None => Cow::Borrowed(text),
         }
     }
 
-    /// A text that is shown to people, such as an error or a line of a log: without the secrets, also
-    /// where up to four layers of escapes hide them, and without what looks like a credential whoever
-    /// it belongs to: access key ids, signatures and tokens of presigned URLs, authorization headers,
-    /// private keys.
+    /// A text that is shown to people, such as an error or a line of a log: as [`Redactor::data`], and
+    /// without what looks like a credential whoever it belongs to: access key ids, signatures and
+    /// tokens of presigned URLs, authorization headers, private keys.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let masked = match self.finder() {
-            Some(finder) => mask(text, finder.ranges_in_layers(text.as_bytes())),
-            None => Cow::Borrowed(text),
-        };
-        match masked {
+        match self.data(text) {
             Cow::Borrowed(text) => patterns::mask(text),
             Cow::Owned(text) => Cow::Owned(patterns::mask(&text).into_owned()),
         }

@@ -7,7 +7,8 @@ use std::{
 
 use super::{Finder, MASK, Redactor};
 
-/// A writer without the secrets of a [`Redactor`], as [`Redactor::data`] leaves them out. It holds
+/// A writer without the secrets of a [`Redactor`], as [`Redactor::data`] leaves them out, but for those
+/// that more than one layer of escapes hides: it passes on bytes, and takes nothing off them. It holds
 /// back as many bytes as the longest form of a secret is long, less one; [`Redacting::finish`], or
 /// else dropping it, writes them. Flushing does not: a secret may go on after it.
 pub struct Redacting<W: Write> {
