@@ -685,3 +685,34 @@ fn the_set_and_the_flow_of_the_documentation_are_right() {
     inventory.yaml: ok
     ");
 }
+
+#[test]
+fn a_set_is_made_with_all_that_holds_for_its_members() {
+    let folder = Folder::empty();
+    let made = folder.flowrun(
+        "connections add-member org --account 111122223333 --role-arn \
+         arn:aws:iam::{account}:role/Backup --access-key-id AKIAEXAMPLE --secret-access-key \
+         env:KEY --region eu-west-1 --dual-stack --account-id 999988887777",
+    );
+    assert_eq!(made.code, Some(0), "{made}");
+    let written = folder.read("connections.yaml");
+    let (_, set) = written.split_once("\n\n").unwrap();
+    let (set, _) = set.split_once(", external_id").unwrap();
+    assert_snapshot!(set, @r#"
+    org:
+      type: aws_s3
+      role_arn: "arn:aws:iam::{account}:role/Backup"
+      region: eu-west-1
+      dual_stack: true
+      access_key_id: AKIAEXAMPLE
+      secret_access_key: { env: KEY }
+      members:
+        - { account: "111122223333"
+    "#);
+    assert_snapshot!(folder.flowrun("connections add-member org --account 111122223334 --fips"), @"
+    exit 2
+    -- stderr
+    error: there is a set `org` already, and what holds for all its members stands in it
+    help: a new member has a region of its own at most: `--region`; `flowrun connections edit org` changes the set
+    ");
+}

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::{
     Asker, change, list,
     needs::{Asking, Needs},
-    new::{base, external_id_failed, invalid},
+    new::{external_id_failed, invalid},
     new_http::OF_HTTP,
     rotate, say_done, test,
     trust::{Instructions, Wanted},
@@ -172,33 +172,29 @@ fn new_set(asker: &Asker, arguments: &AddMember) -> Result<ConnectionSet, Exit> 
         );
         return Err(Exit::Invalid);
     };
-    let endpoint = arguments.place.endpoint.clone().unwrap_or(Endpoint::Aws);
-    let of_the_endpoint = match endpoint {
-        Endpoint::Sandbox => Base::Sandbox,
-        _ => Base::Default,
+    let mut common = AwsS3Definition {
+        trust: match arguments.trust {
+            Some(TrustBy::Principal) => Trust::Principal,
+            _ => Trust::ExternalId,
+        },
+        ..AwsS3Definition::default()
     };
+    if arguments.place.endpoint == Some(Endpoint::Sandbox) {
+        common.base = Base::Sandbox;
+    }
+    change::place_at(&mut common, &arguments.place)?;
     Ok(ConnectionSet {
         name: name.clone(),
         description: None,
         role_arn,
-        common: AwsS3Definition {
-            trust: match arguments.trust {
-                Some(TrustBy::Principal) => Trust::Principal,
-                _ => Trust::ExternalId,
-            },
-            region: arguments.place.region.clone(),
-            endpoint,
-            base: base(&arguments.place).unwrap_or(of_the_endpoint),
-            ..AwsS3Definition::default()
-        },
+        common,
     })
 }
 
 fn refuse_what_holds_for_all(arguments: &AddMember) -> Result<(), Exit> {
     let is_any = arguments.role_arn.is_some()
         || arguments.trust.is_some()
-        || arguments.place.endpoint.is_some()
-        || base(&arguments.place).is_some();
+        || arguments.place.is_beyond_region();
     if !is_any {
         return Ok(());
     }
