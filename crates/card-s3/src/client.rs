@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 /// S3 under a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct S3 {
-    client: Client,
+    client: Arc<Client>,
     session: Arc<AwsSession>,
 }
 
@@ -40,17 +40,16 @@ impl S3 {
         let session = ctx
             .until_cancelled(ctx.session(connection, Scope::whole()))
             .await?;
-        let client = session.client(|_| Client::from_conf(config(&session, ANSWER).build()));
-        // As the session's client, pools and all, but it notes what this attempt is answered.
-        let noting = NoteRequests(Arc::clone(ctx.requests()));
-        let client = Client::from_conf(client.config().to_builder().interceptor(noting).build());
+        let client = session.client(|_| {
+            Client::from_conf(config(&session, ANSWER).interceptor(NoteRequests).build())
+        });
         Ok(Self { client, session })
     }
 
     /// A client of its own, with these settings of [`config`].
     pub(crate) fn with(session: &Arc<AwsSession>, config: Builder) -> Self {
         Self {
-            client: Client::from_conf(config.build()),
+            client: Arc::new(Client::from_conf(config.build())),
             session: Arc::clone(session),
         }
     }

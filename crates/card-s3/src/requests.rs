@@ -1,7 +1,5 @@
 //! Notes the id of each request that S3 answers, for the report of the run.
 
-use std::sync::Arc;
-
 use aws_sdk_s3::{
     config::{
         ConfigBag, Intercept, RuntimeComponents, interceptors::FinalizerInterceptorContextRef,
@@ -9,11 +7,11 @@ use aws_sdk_s3::{
     error::BoxError,
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
-use flowrun_card::{Request, Requests};
+use flowrun_card::{Request, note_request};
 
-/// Notes what the requests of one attempt are answered.
+/// Notes what requests are answered, each for the attempt that sent it.
 #[derive(Debug)]
-pub(crate) struct NoteRequests(pub(crate) Arc<Requests>);
+pub(crate) struct NoteRequests;
 
 impl Intercept for NoteRequests {
     fn name(&self) -> &'static str {
@@ -44,7 +42,7 @@ impl Intercept for NoteRequests {
         );
         // A server of one's own may give none.
         if !request.request_id.is_empty() {
-            self.0.note(request);
+            note_request(request);
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BoxFuture, CardError, ConnectionKind, ConnectionRef, Connections, ErrorKind, Requests,
-    RunIdentity, Scope, SessionRequest, Value,
+    BoxFuture, CardError, ConnectionKind, ConnectionRef, Connections, ErrorKind, RunIdentity,
+    Scope, SessionRequest, Value,
 };
 
 /// Time and randomness, so that a test can hold them still.
@@ -119,8 +119,6 @@ pub struct CtxParts {
     pub marks: Arc<dyn Marks>,
     /// The counts that the card adds to.
     pub progress: Arc<Progress>,
-    /// What services answered the attempt.
-    pub requests: Arc<Requests>,
     /// Cancelled when the card shall end.
     pub cancellation: CancellationToken,
     /// The folder that relative paths start from: the flow file's own.
@@ -172,11 +170,6 @@ impl Ctx {
     /// The counts that the card adds to.
     pub fn progress(&self) -> &Arc<Progress> {
         &self.parts.progress
-    }
-
-    /// Where a card notes the requests that services answer, for the report of the run.
-    pub fn requests(&self) -> &Arc<Requests> {
-        &self.parts.requests
     }
 
     /// Whether the card shall end.

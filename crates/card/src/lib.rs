@@ -39,7 +39,7 @@ pub use function::{
 pub use permissions::{Partial, PartialConnection, Permission, Permissions, Piece, Resource, Text};
 pub use redact::{MASK, MIN_SECRET, Redacting, Redactor, shorten};
 pub use registry::{Entry, Registry, RegistryError};
-pub use requests::{Request, Requests};
+pub use requests::{Request, Requests, note_request};
 pub use schema::{
     Field, Format, Mismatch, SchemaError, Type, TypeKind, parse_duration, parse_size,
 };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// How many requests of an attempt are kept: the latest ones.
@@ -33,9 +33,27 @@ struct Noted {
     latest: VecDeque<Request>,
 }
 
+tokio::task_local! {
+    /// Those of the attempt that the task runs.
+    static HERE: Arc<Requests>;
+}
+
+/// Notes a request that a service answered, for the attempt that the calling task runs. Anywhere
+/// else, such as in a task that a card spawns, nothing is noted.
+///
+/// A client is shared by the cards of a session, and so cannot know for which of them it asks.
+pub fn note_request(request: Request) {
+    // Elsewhere nobody wants to know.
+    HERE.try_with(|requests| requests.note(request)).ok();
+}
+
 impl Requests {
-    /// Notes a request that was answered.
-    pub fn note(&self, request: Request) {
+    /// Runs an attempt, and notes its requests meanwhile.
+    pub async fn noting<T>(self: Arc<Self>, attempt: impl Future<Output = T>) -> T {
+        HERE.scope(self, attempt).await
+    }
+
+    fn note(&self, request: Request) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         noted.count = noted.count.saturating_add(1);
         if noted.latest.len() == MAX_KEPT {
@@ -53,19 +71,27 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
+
+    fn request(number: u32) -> Request {
+        Request {
+            service: "S3".to_owned(),
+            operation: "GetObject".to_owned(),
+            status: 200,
+            request_id: number.to_string(),
+        }
+    }
 
     #[test]
     fn all_are_counted_and_the_latest_twenty_are_kept() {
-        let requests = Requests::default();
-        for number in 1..=21 {
-            requests.note(Request {
-                service: "S3".to_owned(),
-                operation: "GetObject".to_owned(),
-                status: 200,
-                request_id: number.to_string(),
-            });
-        }
+        let requests = Arc::new(Requests::default());
+        // Not of the attempt.
+        note_request(request(0));
+        let attempt = async { (1..=21).for_each(|number| note_request(request(number))) };
+        let noted = Arc::clone(&requests).noting(attempt).now_or_never();
+        assert_eq!(noted, Some(()));
         let (count, latest) = requests.snapshot();
         let ids: Vec<&str> = latest.iter().map(|one| one.request_id.as_str()).collect();
         assert_eq!((count, ids.len()), (21, 20));

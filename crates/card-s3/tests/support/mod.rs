@@ -167,7 +167,6 @@ impl World {
             clock: Arc::new(Still(AtomicU64::new(1))),
             marks: Arc::new(self.marks.clone()),
             progress: Arc::clone(&self.progress),
-            requests: Arc::default(),
             cancellation: self.cancellation.clone(),
             folder: self.folder().to_owned(),
             scratch: Arc::new(move || {

@@ -119,7 +119,6 @@ impl Tasks {
                 journal: Arc::clone(&world.journal),
             }),
             progress: Arc::clone(&progress),
-            requests: Arc::clone(&requests),
             cancellation: cancellation.clone(),
             folder: world.folder.clone(),
             scratch: Arc::new(move || scratch.folder()),
@@ -132,10 +131,10 @@ impl Tasks {
             attempt,
         );
         let redactor = world.redactor.clone();
-        let work = async move {
+        let work = Arc::clone(&requests).noting(async move {
             let result = card.run(input, &ctx).await;
             result.map_err(|error| redacted(&redactor, error))
-        };
+        });
         let abort = self.set.spawn(tracing::Instrument::instrument(work, span));
         let id = abort.id();
         self.ids.insert(instance, id);
