@@ -395,6 +395,29 @@ fn each_partition_and_sort_of_endpoint_has_its_host() {
     }
 }
 
+/// As pods of Kubernetes and jobs of CI have it.
+#[test]
+fn a_web_identity_is_brought_to_sts() {
+    let (url, told) = proxy();
+    let tokens = tempfile::tempdir().unwrap();
+    let token = tokens.path().join("token");
+    std::fs::write(&token, "canary-token").unwrap();
+    let variables = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::999988887777:role/ci"),
+        ("HTTPS_PROXY", &url),
+    ];
+    let Some(folder) = in_own_process("a_web_identity_is_brought_to_sts", &variables) else {
+        let asked: Vec<String> = told.try_iter().collect();
+        // Nothing but a token would have been a reason to ask.
+        assert_eq!(asked, ["CONNECT sts.eu-west-1.amazonaws.com:443 HTTP/1.1"]);
+        return;
+    };
+    let role = "arn:aws:iam::111122223333:role/x";
+    let failure = open(&folder, role, "region: eu-west-1", "").unwrap_err();
+    assert!(failure.contains("cannot be reached"), "{failure}");
+}
+
 #[test]
 fn the_sandbox_asks_neither_the_machine_nor_a_container_for_credentials() {
     let variables = [
