@@ -44,9 +44,10 @@ pub(crate) fn ask(question: &str) -> Result<Secret, String> {
         .open("/dev/tty")
         .map_err(|_| "there is no terminal to ask on".to_owned())?;
     let failed = |error: io::Error| format!("the terminal cannot be used: {}", error.kind());
-    write!(terminal, "? {question} (not shown): ").map_err(failed)?;
     let answer = {
+        // Before the question: what is pasted right after it is neither shown nor lost.
         let _quiet = Quiet::new(&terminal).map_err(failed)?;
+        write!(&terminal, "? {question} (not shown): ").map_err(failed)?;
         read_line(&terminal)
     };
     writeln!(terminal).map_err(failed)?;
