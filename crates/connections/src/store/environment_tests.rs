@@ -24,6 +24,15 @@ const CONFIG_FILE: &str = "\
 region = eu-west-1
 [profile work]
 region = eu-west-3
+[profile process]
+region = eu-west-3
+credential_process = echo '{\"Version\": 1, \"AccessKeyId\": \"AKIAPROCESS\", \"SecretAccessKey\": \"canary\"}'
+[profile sign-on]
+region = eu-west-3
+sso_start_url = https://example.awsapps.com/start
+sso_region = eu-north-1
+sso_account_id = 111122223333
+sso_role_name = backup
 [profile code]
 region = eu-west-3
 mfa_serial = arn:aws:iam::111122223333:mfa/me
@@ -132,6 +141,10 @@ fn each_base_takes_its_own_credentials_and_region() {
         (
             "endpoint: 'HERE', base: { profile: work }, region: us-east-2",
             "AKIAWORK in us-east-2",
+        ),
+        (
+            "endpoint: 'HERE', base: { profile: process }",
+            "AKIAPROCESS in eu-west-3",
         ),
         (
             "endpoint: 'HERE', base: environment, region: us-east-2",
@@ -393,6 +406,41 @@ fn each_partition_and_sort_of_endpoint_has_its_host() {
         let role = format!("arn:{partition}:iam::111122223333:role/x");
         open(&folder, &role, rest, "").unwrap_err();
     }
+}
+
+#[test]
+fn the_token_of_a_single_sign_on_is_brought_to_its_portal() {
+    let (url, told) = proxy();
+    let home = tempfile::tempdir().unwrap();
+    let cache = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    // As `aws sso login` leaves it: named by the SHA-1 of the start URL.
+    std::fs::write(
+        cache.join("e8be5486177c5b5392bd9aa76563515b29358e6e.json"),
+        r#"{"accessToken": "canary", "expiresAt": "2100-01-01T00:00:00Z"}"#,
+    )
+    .unwrap();
+    let variables = [
+        ("HOME", home.path().to_str().unwrap()),
+        ("HTTPS_PROXY", &url),
+    ];
+    let test = "the_token_of_a_single_sign_on_is_brought_to_its_portal";
+    let Some(folder) = in_own_process(test, &variables) else {
+        // The SDK asks more than once.
+        let mut asked: Vec<String> = told.try_iter().collect();
+        asked.dedup();
+        assert_eq!(
+            asked,
+            ["CONNECT portal.sso.eu-north-1.amazonaws.com:443 HTTP/1.1"]
+        );
+        return;
+    };
+    let role = "arn:aws:iam::111122223333:role/x";
+    let failure = open(&folder, role, "base: { profile: sign-on }", "").unwrap_err();
+    assert!(
+        failure.starts_with("the base `{ profile: sign-on }` gives no AWS credentials: "),
+        "{failure}"
+    );
 }
 
 /// As pods of Kubernetes and jobs of CI have it.
