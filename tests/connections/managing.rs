@@ -149,3 +149,13 @@ fn flows_beside_the_file_count_from_a_folder_below_it() {
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(folder.read("connections.yaml").contains("careless"));
 }
+
+#[test]
+fn a_folder_without_connections_is_told() {
+    assert_snapshot!(Folder::empty().flowrun("connections test vault"), @"
+    exit 4
+    -- stderr
+    error: there is no connection `vault`
+    help: there is none here; `--folder FOLDER` names the folder of the flows that use it
+    ");
+}

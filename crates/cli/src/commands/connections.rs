@@ -290,12 +290,13 @@ fn find<'s>(store: &'s ConnectionStore, nickname: &str) -> Result<&'s Connection
         .list()
         .flat_map(|connection| [connection.nickname.as_str(), connection.entry()]);
     let near = files::nearest(nickname, names).map(|name| format!("did you mean `{name}`?"));
+    let help = match store.list().next() {
+        Some(_) => "`flowrun connections list` lists those that there are",
+        None => "there is none here; `--folder FOLDER` names the folder of the flows that use it",
+    };
     render::error(
         &format!("there is no connection `{nickname}`"),
-        Some(
-            near.as_deref()
-                .unwrap_or("`flowrun connections list` lists those that there are"),
-        ),
+        Some(near.as_deref().unwrap_or(help)),
     );
     Err(Exit::Connection)
 }
