@@ -456,6 +456,32 @@ async fn a_role_is_proven_before_its_first_session_and_every_thirty_days() {
         (3, Some((Health::Unsafe, later)))
     );
 
+    // What was recorded by a clock that was wrong says nothing, and neither does what is not known.
+    *careless.lock().unwrap() = false;
+    let proof = bench.prove("vault").await;
+    let failure = CardError::new(ErrorKind::Connection, "no answer");
+    let verdict = Verdict::NotVerified {
+        probe: ProbeKind::OwnId,
+        failure,
+    };
+    let when = proof.when + Duration::from_secs(60);
+    for unknown in [
+        Proof {
+            when,
+            ..proof.clone()
+        },
+        Proof { verdict, ..proof },
+    ] {
+        record_proof(bench.connection("vault"), &unknown).unwrap();
+        bench.store.release(RUN);
+        requests();
+        // In a store that has proven nothing yet.
+        bench.store.proof_flight("vault").forget(|_| true);
+        bench.open("vault").await.unwrap();
+        let (probes, account, session) = (3, 1, 1);
+        assert_eq!(requests(), probes + account + session);
+    }
+
     // A record that cannot be read might say that it is unsafe.
     let path = bench.connection("vault").file.with_file_name(".flowrun");
     std::fs::write(path.join("connections.json"), "torn").unwrap();
