@@ -347,7 +347,56 @@ vars:
         )
         .unwrap();
     }
-    assert_snapshot!(told);
+    assert_snapshot!(told, @r#"
+    { bucket: reports, key: 'a*b' }
+    => test:Get reports/a*b
+    { bucket: reports, key: 7 }
+    => test:Get reports/7
+    { bucket: reports, key: k, version: v }
+    => test:Version reports/k
+    { bucket: '{{ vars.base }}', key: '{{ text.upper vars.base }}' }
+    => test:Get reports/REPORTS
+    { bucket: '{{ vars.whole.bucket }}-x', key: '{{ run.flow }}' }
+    => test:Get reports-x/f
+    { bucket: reports, key: '{{ inputs.day }}' }
+    => test:Get reports/* (12:75 inputs.day)
+    day=2026-01-01 { bucket: reports, key: '{{ inputs.day }}' }
+    => test:Get reports/2026-01-01
+    { bucket: reports, key: 'daily/{{ inputs.day }}/a' }
+    => test:Get reports/daily/* (12:81 inputs.day)
+    day=2026-01-01 { bucket: reports, key: 'daily/{{ inputs.day }}/a' }
+    => test:Get reports/daily/2026-01-01/a
+    { bucket: reports, key: '{{ inputs.day }}/a' }
+    => test:Get reports/* (12:75 inputs.day)
+    { bucket: 'b-{{ vars.base }}-{{ inputs.name }}', key: '{{ text.upper inputs.name }}' }
+    => test:Get b-reports-*/* (12:79 inputs.name) (12:105 text.upper inputs.name)
+    name=n { bucket: 'b-{{ vars.base }}-{{ inputs.name }}', key: '{{ text.upper inputs.name }}' }
+    => test:Get b-reports-n/N
+    { bucket: reports, key: "{{ default inputs.note 'none' }}" }
+    => test:Get reports/* (12:75 default inputs.note 'none')
+    { bucket: reports, key: k, version: '{{ inputs.note }}' }
+    => test:Version reports/k
+    note=v { bucket: reports, key: k, version: '{{ inputs.note }}' }
+    => test:Version reports/k
+    { bucket: reports, key: '{{ vars.start }}' }
+    => test:Get reports/daily/* (9:20 inputs.day)
+    { bucket: reports, key: 'x/{{ vars.start }}/y' }
+    => test:Get reports/x/daily/* (9:20 inputs.day)
+    day=2026-01-01 { bucket: reports, key: 'x/{{ vars.start }}/y' }
+    => test:Get reports/x/daily/2026-01-01/y
+    { bucket: reports, key: '{{ vars.whole.key }}' }
+    => test:Get reports/* (10:38 inputs.name)
+    { bucket: reports, key: '{{ text.upper vars.start }}' }
+    => test:Get reports/* (12:75 text.upper vars.start)
+    { bucket: reports, key: "a/{{#if (eq inputs.name 'x')}}b{{/if}}c" }
+    => test:Get reports/a/* (12:80 (eq inputs.name 'x'))
+    name=x { bucket: reports, key: "a/{{#if (eq inputs.name 'x')}}b{{/if}}c" }
+    => test:Get reports/a/bc
+    { bucket: reports, key: "a/{{#each (text.split 'x,y' ',') as |i|}}{{ i }}{{/each}}-{{ run.id }}" }
+    => test:Get reports/a/xy-* (12:133 run.id)
+    { bucket: reports, key: "{{ json.parse 'x' }}" }
+    => test:Get reports/* (12:75 json.parse 'x')
+    "#);
 }
 
 #[test]
